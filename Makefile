@@ -1,0 +1,105 @@
+# One definition of every command: people and CI call the same targets. `make help` lists them.
+# Needs python3 (3.11 or newer), pip, make and a registry to install from; everything else goes into .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+
+# The demo: empty means the default of `realreach demo`.
+CREATORS ?=
+PORT ?= 3000
+
+# An index that answers slowly is no error, certificates are those the machine trusts, and no interpreter is fetched:
+# the one that made .venv is used.
+export UV_HTTP_TIMEOUT ?= 180
+export UV_SYSTEM_CERTS ?= true
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export UV_PYTHON_DOWNLOADS := never
+# Neither library reports to its makers.
+export BENTOML_DO_NOT_TRACK := True
+export MLFLOW_DISABLE_TELEMETRY := true
+
+CODE := $(wildcard features training serving realreach.py tests notebooks)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run setup setup-dev browser test lint format bench lock clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: setup ## set up, then simulated creators, models, catalogue and the page on 127.0.0.1 (CREATORS=N, PORT=3000)
+	$(BIN)/realreach demo $(if $(CREATORS),--creators $(CREATORS)) --port $(PORT)
+
+test: setup-dev browser ## set up, then run every test (ARGS="-k words" passes options to pytest)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: setup-dev ## ruff, mypy and the arrows between the rooms
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: setup-dev ## put the code into the one format
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+bench: setup ## how many creators a second the signals take on this machine
+	$(BIN)/realreach benchmark signals
+
+setup: $(VENV)/.run ## the virtual environment that runs the program
+setup-dev: $(VENV)/.dev ## the same, with what tests and checks need
+
+lock: $(VENV)/.tools ## resolve the dependencies of pyproject.toml anew (UPGRADE=1 takes the newest allowed)
+	$(UV) pip compile $(COMPILE) pyproject.toml -o requirements.lock
+	$(UV) pip compile $(COMPILE) pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
+
+clean: ## remove what make and the tools made; .realreach (models, runs, decisions) stays
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis __pycache__
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The locks hold hashes and no index address: whoever installs brings an index of their own.
+COMPILE := --quiet --generate-hashes --universal --python-version 3.11 \
+	--no-header --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
+
+# uv does not read pip's configuration: where only pip knows the way to an index, pip installs the same hashes, slower.
+install = $(UV) pip install --quiet --python $(BIN)/python --require-hashes -r $(1) || { \
+	echo "uv could not install $(1); trying pip, which takes a minute or two"; \
+	$(BIN)/python -m pip install --quiet --require-hashes -r $(1); }
+# Built with the setuptools that is already there by hash, so nothing unhashed is fetched for the build.
+install-project = $(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, found " + sys.version)'
+	$(PYTHON) -m venv $(VENV)
+
+# The two tools that install the rest come first, at the version and hashes that requirements-dev.lock gives them.
+$(VENV)/.tools: requirements-dev.lock | $(BIN)/python
+	awk '/^[^ ]/ {keep = /^(uv|setuptools)==/} keep' requirements-dev.lock > $(VENV)/tools.lock
+	$(BIN)/python -m pip install --quiet --require-hashes -r $(VENV)/tools.lock
+	touch $@
+
+$(VENV)/.run: requirements.lock pyproject.toml $(VENV)/.tools
+	@echo "setting up $(VENV) from requirements.lock"
+	@$(call install,requirements.lock)
+	@$(install-project)
+	@touch $@
+
+# requirements-dev.lock is resolved with requirements.lock as its constraint, so it holds all of it.
+$(VENV)/.dev: requirements-dev.lock requirements.lock pyproject.toml $(VENV)/.tools
+	@echo "setting up $(VENV) from requirements-dev.lock"
+	@$(call install,requirements-dev.lock)
+	@$(install-project)
+	@touch $(VENV)/.run $@
+
+# Tests of the page need a Chromium; where none can be had they are skipped and say so.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing Chromium for the tests of the page"; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium \
+			fonts-dejavu-core; } >/dev/null || echo "no Chromium could be installed: the tests of the page will be skipped"; \
+	else \
+		echo "no Chromium found: the tests of the page will be skipped (on Debian: sudo apt-get install chromium)"; \
+	fi

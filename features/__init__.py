@@ -1,0 +1,1 @@
+"""Pure functions from creators' histories to signals: tables in, frames out; no network, no clock."""

@@ -1,0 +1,39 @@
+"""What creators say about themselves and in their posts, as known at one moment."""
+
+import pandas as pd
+
+from features.histories import known_rows
+from features.tables import TEXT, Tables
+
+#: Captions and characters of a profile text: the newest posts tell what a creator does now.
+CAPTIONS, CHARACTERS = 60, 6_000
+
+
+def profile_texts(tables: Tables, as_of: pd.Timestamp, *, imported_at: pd.Timestamp) -> pd.Series:
+    """Bio and newest captions of each creator as one text.
+
+    Parameters
+    ----------
+    tables, as_of, imported_at
+        As for `features.histories.make_histories`.
+
+    Returns
+    -------
+    Series of str
+        By creator_id in sorted order; empty where nothing was written. At most `CHARACTERS` characters of the bio and
+        the newest `CAPTIONS` captions.
+    """
+    creators = tables["creators"].set_index("creator_id").sort_index()
+    parts = []
+    if "bio" in creators:
+        parts.append(creators["bio"].dropna().rename("text").reset_index())
+    posts = known_rows(tables["posts"], as_of, imported_at)
+    if "caption" in posts:
+        posts = posts[(posts["published_at"] <= as_of) & posts["caption"].notna()]
+        newest = posts.sort_values(["published_at", "post_id", "observed_at"], ascending=False, kind="stable")
+        newest = newest.drop_duplicates(["creator_id", "post_id"]).groupby("creator_id", sort=False).head(CAPTIONS)
+        parts.append(newest[["creator_id", "caption"]].rename(columns={"caption": "text"}))
+    if not parts:
+        return pd.Series("", index=creators.index, dtype=TEXT, name="profile_text")
+    joined = pd.concat(parts).groupby("creator_id", sort=False)["text"].agg("\n".join)
+    return joined.str[:CHARACTERS].reindex(creators.index, fill_value="").astype(TEXT).rename("profile_text")

@@ -1,0 +1,582 @@
+"""Engagement signals: how likes, comments and views relate to the audience, to each other and to time.
+
+Rates by followers and by views are different signals and never mixed. Counts of a post observed within `RIPE_DAYS` of
+its publication are left out: it is still collecting engagement.
+"""
+
+import numpy as np
+
+from features.blocks import (
+    Block,
+    detrend,
+    enough,
+    make_blocks,
+    ratio,
+    row_autocorrelation,
+    row_correlation,
+    row_count,
+    row_cusum,
+    row_cv,
+    row_entropy,
+    row_gini,
+    row_mad,
+    row_max,
+    row_mean,
+    row_median,
+    row_quantile,
+    row_robust_z,
+    row_sd,
+    row_slope,
+)
+from features.histories import Histories
+from features.registry import Direction, Signal
+
+#: Instagram posts collect half their engagement in about 19 hours (scottgraffius.com), so 2 days hold most of it.
+RIPE_DAYS = 2.0
+#: Differences of times in days are exact to far less than this, but not to the last bit.
+SECOND = 1 / 86_400
+#: Posts of the window `30p`: what Modash's published engagement rates are medians of.
+RECENT_POSTS = 30
+#: Posts that a statistic of level, and one of shape, needs.
+LEAST_LEVEL, LEAST_SHAPE = 3, 8
+
+#: Engagement by followers of a creator of 30,000 followers. Instagram: median of 10k–50k accounts in public sets,
+#: measured; TikTok and Facebook: Socialinsider 2026, brand posts; YouTube: Influencer Hero, January 2024.
+EXPECTED_RATE_AT_30K = {
+    "instagram": 0.032,
+    "tiktok": 0.037,
+    "youtube": 0.0054,
+    "facebook": 0.0015,
+}
+#: Slope of log engagement rate over log followers, all sizes (public sets, measured).
+RATE_SIZE_SLOPE = -0.16
+
+
+def _signal(name: str, unit: str, direction: Direction, english: str, vietnamese: str) -> Signal:
+    return Signal(name, unit, direction, "engagement", english, vietnamese)
+
+
+SIGNALS = (
+    _signal(
+        "engagement_rate_by_followers_median_30p",
+        "share of followers",
+        "low",
+        "likes and comments per post, as a share of followers (median of 30 posts)",
+        "lượt thích và bình luận mỗi bài, trên số người theo dõi (trung vị 30 bài)",
+    ),
+    _signal(
+        "engagement_rate_by_views_median_30p",
+        "share of views",
+        "none",
+        "likes and comments per post, as a share of views (median of 30 posts)",
+        "lượt thích và bình luận mỗi bài, trên lượt xem (trung vị 30 bài)",
+    ),
+    _signal(
+        "like_rate_by_followers_median_30p",
+        "share of followers",
+        "none",
+        "likes per post, as a share of followers (median of 30 posts)",
+        "lượt thích mỗi bài, trên số người theo dõi (trung vị 30 bài)",
+    ),
+    _signal(
+        "comment_rate_by_followers_median_30p",
+        "share of followers",
+        "none",
+        "comments per post, as a share of followers (median of 30 posts)",
+        "bình luận mỗi bài, trên số người theo dõi (trung vị 30 bài)",
+    ),
+    _signal(
+        "like_rate_by_views_median_30p",
+        "share of views",
+        "none",
+        "likes per view (median of 30 posts)",
+        "lượt thích trên mỗi lượt xem (trung vị 30 bài)",
+    ),
+    _signal(
+        "comment_rate_by_views_median_30p",
+        "share of views",
+        "none",
+        "comments per view (median of 30 posts)",
+        "bình luận trên mỗi lượt xem (trung vị 30 bài)",
+    ),
+    _signal(
+        "view_rate_by_followers_median_30p",
+        "views per follower",
+        "none",
+        "views per follower (median of 30 posts)",
+        "lượt xem trên mỗi người theo dõi (trung vị 30 bài)",
+    ),
+    _signal(
+        "comments_per_like_median_30p",
+        "ratio",
+        "none",
+        "comments per like (median of 30 posts)",
+        "bình luận trên mỗi lượt thích (trung vị 30 bài)",
+    ),
+    _signal(
+        "shares_per_like_median_30p",
+        "ratio",
+        "low",
+        "shares per like (median of 30 posts)",
+        "lượt chia sẻ trên mỗi lượt thích (trung vị 30 bài)",
+    ),
+    _signal(
+        "saves_per_like_median_30p",
+        "ratio",
+        "low",
+        "saves per like (median of 30 posts)",
+        "lượt lưu trên mỗi lượt thích (trung vị 30 bài)",
+    ),
+    _signal(
+        "engagement_level_against_size_30p",
+        "log ratio",
+        "none",
+        "engagement rate against what accounts of this size and platform usually have",
+        "tỷ lệ tương tác so với mức thường thấy ở tài khoản cùng cỡ và nền tảng",
+    ),
+    _signal(
+        "engagement_rate_recent_to_earlier_30p",
+        "log ratio",
+        "none",
+        "engagement of the last 10 posts against the 20 before",
+        "tương tác của 10 bài gần nhất so với 20 bài trước đó",
+    ),
+    _signal(
+        "likes_cv_all",
+        "ratio",
+        "none",
+        "how unevenly likes are spread over posts",
+        "độ phân tán lượt thích giữa các bài",
+    ),
+    _signal(
+        "likes_log_mad_all",
+        "log units",
+        "low",
+        "usual distance of a post's likes from the creator's own trend",
+        "khoảng cách thường gặp của lượt thích so với xu hướng riêng",
+    ),
+    _signal(
+        "likes_gini_all",
+        "Gini",
+        "none",
+        "concentration of likes on few posts",
+        "mức độ dồn lượt thích vào một số ít bài",
+    ),
+    _signal(
+        "likes_max_to_median_all",
+        "ratio",
+        "high",
+        "likes of the strongest post against the middle one",
+        "lượt thích của bài cao nhất so với bài ở giữa",
+    ),
+    _signal(
+        "likes_p10_to_median_all",
+        "ratio",
+        "high",
+        "likes of weak posts against the middle one (a floor under every post)",
+        "lượt thích của bài yếu so với bài ở giữa (mức sàn dưới mọi bài)",
+    ),
+    _signal(
+        "likes_log_skew_all",
+        "ratio",
+        "none",
+        "skew of likes around the trend",
+        "độ lệch của lượt thích quanh xu hướng",
+    ),
+    _signal(
+        "likes_burst_share_all",
+        "share of posts",
+        "high",
+        "posts with far more likes than the trend explains",
+        "tỷ lệ bài có lượt thích cao hơn hẳn xu hướng",
+    ),
+    _signal(
+        "likes_autocorrelation_all",
+        "correlation",
+        "none",
+        "likeness of one post's likes to the next one's",
+        "mức giống nhau của lượt thích giữa các bài liên tiếp",
+    ),
+    _signal(
+        "likes_trend_all",
+        "log units a year",
+        "none",
+        "yearly trend of likes",
+        "xu hướng lượt thích theo năm",
+    ),
+    _signal(
+        "likes_shift_cusum_all",
+        "CUSUM",
+        "high",
+        "a lasting shift in the level of likes",
+        "sự thay đổi kéo dài về mức lượt thích",
+    ),
+    _signal(
+        "comments_cv_all",
+        "ratio",
+        "none",
+        "how unevenly comments are spread over posts",
+        "độ phân tán bình luận giữa các bài",
+    ),
+    _signal(
+        "comments_gini_all",
+        "Gini",
+        "none",
+        "concentration of comments on few posts",
+        "mức độ dồn bình luận vào một số ít bài",
+    ),
+    _signal(
+        "comments_max_to_median_all",
+        "ratio",
+        "high",
+        "comments of the strongest post against the middle one",
+        "bình luận của bài cao nhất so với bài ở giữa",
+    ),
+    _signal(
+        "comments_zero_share_all",
+        "share of posts",
+        "none",
+        "posts without a comment",
+        "tỷ lệ bài không có bình luận",
+    ),
+    _signal(
+        "views_cv_all",
+        "ratio",
+        "none",
+        "how unevenly views are spread over posts",
+        "độ phân tán lượt xem giữa các bài",
+    ),
+    _signal(
+        "views_log_mad_all",
+        "log units",
+        "low",
+        "usual distance of a post's views from the creator's own trend",
+        "khoảng cách thường gặp của lượt xem so với xu hướng riêng",
+    ),
+    _signal(
+        "views_gini_all",
+        "Gini",
+        "none",
+        "concentration of views on few posts",
+        "mức độ dồn lượt xem vào một số ít bài",
+    ),
+    _signal(
+        "views_max_to_median_all",
+        "ratio",
+        "high",
+        "views of the strongest post against the middle one",
+        "lượt xem của bài cao nhất so với bài ở giữa",
+    ),
+    _signal(
+        "views_shift_cusum_all",
+        "CUSUM",
+        "high",
+        "a lasting shift in the level of views",
+        "sự thay đổi kéo dài về mức lượt xem",
+    ),
+    _signal(
+        "likes_comments_correlation_all",
+        "correlation",
+        "low",
+        "how well likes and comments move together",
+        "mức độ lượt thích và bình luận tăng giảm cùng nhau",
+    ),
+    _signal(
+        "likes_views_correlation_all",
+        "correlation",
+        "low",
+        "how well likes and views move together",
+        "mức độ lượt thích và lượt xem tăng giảm cùng nhau",
+    ),
+    _signal(
+        "comments_views_correlation_all",
+        "correlation",
+        "low",
+        "how well comments and views move together",
+        "mức độ bình luận và lượt xem tăng giảm cùng nhau",
+    ),
+    _signal(
+        "comments_per_like_log_mad_all",
+        "log units",
+        "none",
+        "spread of comments per like over posts",
+        "độ phân tán của bình luận trên lượt thích",
+    ),
+    _signal(
+        "likes_per_view_log_mad_all",
+        "log units",
+        "high",
+        "spread of likes per view over posts",
+        "độ phân tán của lượt thích trên lượt xem",
+    ),
+    _signal(
+        "comments_per_like_shift_cusum_all",
+        "CUSUM",
+        "high",
+        "a lasting shift in comments per like",
+        "sự thay đổi kéo dài của bình luận trên lượt thích",
+    ),
+    _signal(
+        "likes_per_view_shift_cusum_all",
+        "CUSUM",
+        "high",
+        "a lasting shift in likes per view",
+        "sự thay đổi kéo dài của lượt thích trên lượt xem",
+    ),
+    _signal(
+        "likes_without_comments_max_z_all",
+        "robust sd",
+        "high",
+        "the post with the most likes for its comments",
+        "bài có lượt thích cao nhất so với số bình luận",
+    ),
+    _signal(
+        "comments_without_likes_max_z_all",
+        "robust sd",
+        "high",
+        "the post with the most comments for its likes",
+        "bài có bình luận cao nhất so với lượt thích",
+    ),
+    _signal(
+        "views_without_likes_max_z_all",
+        "robust sd",
+        "high",
+        "the post with the most views for its likes",
+        "bài có lượt xem cao nhất so với lượt thích",
+    ),
+    _signal(
+        "likes_without_views_max_z_all",
+        "robust sd",
+        "high",
+        "the post with the most likes for its views",
+        "bài có lượt thích cao nhất so với lượt xem",
+    ),
+    _signal(
+        "posts_per_week_90d",
+        "posts a week",
+        "none",
+        "posts a week in the last 90 days",
+        "số bài mỗi tuần trong 90 ngày qua",
+    ),
+    _signal(
+        "posting_gap_median_all",
+        "days",
+        "none",
+        "usual time between two posts",
+        "khoảng cách thường gặp giữa hai bài",
+    ),
+    _signal(
+        "posting_gap_cv_all",
+        "ratio",
+        "low",
+        "unevenness of the time between posts",
+        "độ không đều của khoảng cách giữa các bài",
+    ),
+    _signal(
+        "posting_gap_max_all",
+        "days",
+        "none",
+        "longest break between two posts",
+        "khoảng nghỉ dài nhất giữa hai bài",
+    ),
+    _signal(
+        "posting_hour_entropy_all",
+        "bits",
+        "none",
+        "variety of posting hours (UTC)",
+        "mức đa dạng của giờ đăng bài (UTC)",
+    ),
+    _signal(
+        "posting_weekday_entropy_all",
+        "bits",
+        "none",
+        "variety of posting weekdays (UTC)",
+        "mức đa dạng của ngày đăng trong tuần (UTC)",
+    ),
+    _signal(
+        "sponsored_share_all",
+        "share of posts",
+        "none",
+        "sponsored posts",
+        "tỷ lệ bài được tài trợ",
+    ),
+    _signal(
+        "sponsored_to_organic_likes_all",
+        "ratio",
+        "low",
+        "likes of sponsored posts against the others",
+        "lượt thích của bài được tài trợ so với bài thường",
+    ),
+)
+
+
+def _log(counts: np.ndarray) -> np.ndarray:
+    return np.log1p(counts)
+
+
+def _rates(block: Block, counts: dict[str, np.ndarray], followers: np.ndarray) -> dict[str, np.ndarray]:
+    recent = block.last(RECENT_POSTS)
+    likes, comments, views, shares, saves = (
+        np.where(recent, counts[name], np.nan) for name in ("likes", "comments", "views", "shares", "saves")
+    )
+    audience = np.where(followers > 0, followers, np.nan)[:, None]
+    seen, liked = np.where(views > 0, views, np.nan), np.where(likes > 0, likes, np.nan)
+
+    def median(values: np.ndarray) -> np.ndarray:
+        return row_median(values, LEAST_LEVEL)
+
+    return {
+        "engagement_rate_by_followers_median_30p": median((likes + comments) / audience),
+        "engagement_rate_by_views_median_30p": median((likes + comments) / seen),
+        "like_rate_by_followers_median_30p": median(likes / audience),
+        "comment_rate_by_followers_median_30p": median(comments / audience),
+        "like_rate_by_views_median_30p": median(likes / seen),
+        "comment_rate_by_views_median_30p": median(comments / seen),
+        "view_rate_by_followers_median_30p": median(views / audience),
+        "comments_per_like_median_30p": median(comments / liked),
+        "shares_per_like_median_30p": median(shares / liked),
+        "saves_per_like_median_30p": median(saves / liked),
+    }
+
+
+def _levels(
+    block: Block,
+    counts: dict[str, np.ndarray],
+    rate: np.ndarray,
+    followers: np.ndarray,
+    usual_rate: np.ndarray,
+) -> dict[str, np.ndarray]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        expected = np.log(usual_rate) + RATE_SIZE_SLOPE * np.log(followers / 30_000)
+        against_size = np.where((rate > 0) & (followers > 0), np.log(rate) - expected, np.nan)
+    engaged = _log(counts["likes"] + counts["comments"])
+    newest, thirty = block.last(10), block.last(RECENT_POSTS)
+    latest = row_median(np.where(newest, engaged, np.nan), LEAST_LEVEL)
+    earlier = row_median(np.where(thirty & ~newest, engaged, np.nan), LEAST_SHAPE)
+    return {
+        "engagement_level_against_size_30p": against_size,
+        "engagement_rate_recent_to_earlier_30p": latest - earlier,
+    }
+
+
+def _likes_shape(likes: np.ndarray, published: np.ndarray) -> dict[str, np.ndarray]:
+    median = row_median(likes, LEAST_SHAPE)
+    residual = detrend(_log(likes), published)
+    sd = row_sd(residual, LEAST_SHAPE)
+    burst = np.where(np.isnan(residual), np.nan, row_robust_z(residual, floor=0.05) > 3)
+    return {
+        "likes_cv_all": row_cv(likes, LEAST_SHAPE),
+        "likes_log_mad_all": row_mad(residual, LEAST_SHAPE),
+        "likes_gini_all": row_gini(likes, LEAST_SHAPE),
+        "likes_max_to_median_all": ratio(row_max(likes), median),
+        "likes_p10_to_median_all": ratio(row_quantile(likes, 0.1), median),
+        "likes_log_skew_all": ratio(row_mean(residual**3), sd**3),
+        "likes_burst_share_all": row_mean(burst, LEAST_SHAPE),
+        "likes_autocorrelation_all": row_autocorrelation(residual, LEAST_SHAPE),
+        "likes_trend_all": row_slope(_log(likes), published / 365.25, LEAST_SHAPE),
+        "likes_shift_cusum_all": row_cusum(_log(likes)),
+    }
+
+
+def _other_shapes(comments: np.ndarray, views: np.ndarray, published: np.ndarray) -> dict[str, np.ndarray]:
+    silent = np.where(np.isnan(comments), np.nan, comments == 0)
+    return {
+        "comments_cv_all": row_cv(comments, LEAST_SHAPE),
+        "comments_gini_all": row_gini(comments, LEAST_SHAPE),
+        "comments_max_to_median_all": ratio(row_max(comments), row_median(comments, LEAST_SHAPE)),
+        "comments_zero_share_all": row_mean(silent, LEAST_SHAPE),
+        "views_cv_all": row_cv(views, LEAST_SHAPE),
+        "views_log_mad_all": row_mad(detrend(_log(views), published), LEAST_SHAPE),
+        "views_gini_all": row_gini(views, LEAST_SHAPE),
+        "views_max_to_median_all": ratio(row_max(views), row_median(views, LEAST_SHAPE)),
+        "views_shift_cusum_all": row_cusum(_log(views)),
+    }
+
+
+def _consistency(likes: np.ndarray, comments: np.ndarray, views: np.ndarray) -> dict[str, np.ndarray]:
+    log_likes, log_comments, log_views = _log(likes), _log(comments), _log(views)
+    talk, liking = log_comments - log_likes, log_likes - log_views
+    # a floor of 0.1 log units: ratios of rounded counts are not known better than that
+    talk_z, liking_z = row_robust_z(talk, floor=0.1), row_robust_z(liking, floor=0.1)
+    return {
+        "likes_comments_correlation_all": row_correlation(log_likes, log_comments, LEAST_SHAPE),
+        "likes_views_correlation_all": row_correlation(log_likes, log_views, LEAST_SHAPE),
+        "comments_views_correlation_all": row_correlation(log_comments, log_views, LEAST_SHAPE),
+        "comments_per_like_log_mad_all": row_mad(talk, LEAST_SHAPE),
+        "likes_per_view_log_mad_all": row_mad(liking, LEAST_SHAPE),
+        "comments_per_like_shift_cusum_all": row_cusum(talk),
+        "likes_per_view_shift_cusum_all": row_cusum(liking),
+        "likes_without_comments_max_z_all": row_max(-talk_z, LEAST_SHAPE),
+        "comments_without_likes_max_z_all": row_max(talk_z, LEAST_SHAPE),
+        "views_without_likes_max_z_all": row_max(-liking_z, LEAST_SHAPE),
+        "likes_without_views_max_z_all": row_max(liking_z, LEAST_SHAPE),
+    }
+
+
+def _rhythm(published: np.ndarray, as_of: float) -> dict[str, np.ndarray]:
+    count = row_count(published)
+    gaps = np.diff(published, axis=1)
+    within = np.count_nonzero(published > as_of - 90, axis=1)
+    # whole seconds of the day: 07:00 in days is a little less than 7 / 24
+    hour = np.floor(np.rint(published * 86_400) % 86_400 / 3_600)
+    return {
+        "posts_per_week_90d": enough(within * 7 / 90, count, 1),
+        "posting_gap_median_all": row_median(gaps, LEAST_LEVEL),
+        "posting_gap_cv_all": row_cv(gaps, LEAST_SHAPE),
+        "posting_gap_max_all": row_max(gaps, LEAST_LEVEL),
+        "posting_hour_entropy_all": row_entropy(hour, 24, LEAST_SHAPE),
+        "posting_weekday_entropy_all": row_entropy(np.floor(published % 7), 7, LEAST_SHAPE),
+    }
+
+
+def _sponsored(likes: np.ndarray, sponsored: np.ndarray) -> dict[str, np.ndarray]:
+    paid = row_median(np.where(sponsored == 1, likes, np.nan), LEAST_LEVEL)
+    organic = row_median(np.where(sponsored == 0, likes, np.nan), LEAST_LEVEL)
+    return {
+        "sponsored_share_all": row_mean(sponsored, LEAST_LEVEL),
+        "sponsored_to_organic_likes_all": ratio(paid, organic),
+    }
+
+
+def _block_signals(block: Block, histories: Histories, usual_rate: np.ndarray) -> dict[str, np.ndarray]:
+    posts = histories.posts
+    followers = histories.followers[block.creators]
+    published = block.pad(posts["published_at"])
+    ripe = block.pad(posts["observed_at"]) - published > RIPE_DAYS - SECOND
+    counts = {
+        name: np.where(ripe, block.pad(posts[name]), np.nan)
+        for name in ("likes", "comments", "views", "shares", "saves")
+    }
+    rates = _rates(block, counts, followers)
+    as_of = histories.as_of.timestamp() / 86_400
+    return {
+        **rates,
+        **_levels(
+            block,
+            counts,
+            rates["engagement_rate_by_followers_median_30p"],
+            followers,
+            usual_rate[block.creators],
+        ),
+        **_likes_shape(counts["likes"], published),
+        **_other_shapes(counts["comments"], counts["views"], published),
+        **_consistency(counts["likes"], counts["comments"], counts["views"]),
+        **_rhythm(published, as_of),
+        **_sponsored(counts["likes"], block.pad(posts["is_sponsored"])),
+    }
+
+
+def engagement_signals(histories: Histories) -> dict[str, np.ndarray]:
+    """Compute every engagement signal.
+
+    Returns
+    -------
+    dict of str to ndarray of float64, each of shape (creators,)
+        In the order of `histories.creators`; NaN where it cannot be computed.
+    """
+    columns = {signal.name: np.full(len(histories.creators), np.nan) for signal in SIGNALS}
+    usual_rate = histories.creators["platform"].map(EXPECTED_RATE_AT_30K).to_numpy(dtype=np.float64)
+    for block in make_blocks(histories.posts.offsets):
+        for name, values in _block_signals(block, histories, usual_rate).items():
+            columns[name][block.creators] = values
+    return columns

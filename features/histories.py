@@ -1,0 +1,202 @@
+"""What was known of many creators at one moment: the one place that decides it.
+
+Everything downstream reads a `Histories`: events after `as_of`, or first observed after it, are not in it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from features.tables import TIME, Tables
+
+#: Columns of the posts and snapshots that signals read, in arrays; times in days since 1970-01-01 UTC.
+POST_TIMES, POST_COUNTS = (
+    ("published_at", "observed_at"),
+    ("likes", "comments", "views", "shares", "saves"),
+)
+PROFILE_COUNTS = ("followers", "following", "posts_count")
+SNAPSHOT_COUNTS = (*PROFILE_COUNTS, "total_views")
+_DAY = np.timedelta64(1, "D") / np.timedelta64(1, "us")
+
+
+@dataclass(frozen=True)
+class Events:
+    """Rows of many creators, one creator after the other and each in the order of time.
+
+    Attributes
+    ----------
+    offsets : ndarray of int64, shape (creators + 1,)
+        Creator i owns rows offsets[i] to offsets[i + 1].
+    columns : mapping of str to ndarray of float64, each of shape (rows,)
+        Counts, NaN where unknown; times in days since 1970-01-01 UTC; flags as 0 and 1.
+    """
+
+    offsets: np.ndarray
+    columns: Mapping[str, np.ndarray]
+
+    def __getitem__(self, column: str) -> np.ndarray:
+        return self.columns[column]
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Rows of each creator, shape (creators,)."""
+        return np.diff(self.offsets)
+
+    @property
+    def owners(self) -> np.ndarray:
+        """Position of the creator that owns each row, shape (rows,)."""
+        return np.repeat(np.arange(self.offsets.size - 1), self.counts)
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Creators and their events as known at `as_of`.
+
+    Attributes
+    ----------
+    creators : DataFrame
+        Sorted by creator_id, index 0 to n - 1. `followers`, `following` and `posts_count` are the last counts known at
+        `as_of`, null where none is.
+    posts, snapshots : Events
+        One row a post with its latest known counts; one row a creator and UTC day, the last snapshot of that day.
+    """
+
+    as_of: pd.Timestamp
+    creators: pd.DataFrame
+    posts: Events
+    snapshots: Events
+
+    @property
+    def followers(self) -> np.ndarray:
+        """Followers known at `as_of`, float64 of shape (creators,), NaN where unknown."""
+        return _numbers(self.creators["followers"])
+
+
+def _numbers(values: pd.Series) -> np.ndarray:
+    return values.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def days_since_epoch(times: pd.Series) -> np.ndarray:
+    """Times as float64 days since 1970-01-01 UTC, NaN where missing."""
+    instants = times.astype(TIME).dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
+    return np.where(np.isnat(instants), np.nan, instants.astype("int64") / _DAY)
+
+
+def latest_knowledge(tables: Tables, now: pd.Timestamp) -> pd.Timestamp:
+    """Last moment that something in the tables was observed; `now` where a row does not say when it was.
+
+    What `as_of` is where the user names none: old exports are judged as of their own day.
+    """
+    times = []
+    if "observed_at" in tables["creators"] and tables["creators"]["observed_at"].notna().any():
+        times.append(tables["creators"]["observed_at"].max())
+    for name in ("posts", "snapshots"):
+        if name in tables and not tables[name].empty:
+            frame = tables[name]
+            if "observed_at" not in frame or frame["observed_at"].isna().any():
+                return now
+            times.append(frame["observed_at"].max())
+    return max(times, default=now)
+
+
+def known_rows(frame: pd.DataFrame, as_of: pd.Timestamp, imported_at: pd.Timestamp) -> pd.DataFrame:
+    """Rows observed by `as_of`, with `observed_at` filled by the import where it is missing."""
+    if "observed_at" in frame:
+        observed = frame["observed_at"].fillna(imported_at)
+    else:
+        observed = pd.Series(imported_at, index=frame.index)
+    known = observed <= as_of
+    return frame.assign(observed_at=observed.astype(TIME))[known]
+
+
+def _events(frame: pd.DataFrame, creators: int, times: tuple[str, ...], numbers: tuple[str, ...]) -> Events:
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(frame["owner"], minlength=creators))]).astype(np.int64)
+    columns = {name: days_since_epoch(frame[name]) for name in times}
+    for name in numbers:
+        columns[name] = _numbers(frame[name]) if name in frame else np.full(len(frame), np.nan)
+    return Events(offsets, columns)
+
+
+def _with_owner(frame: pd.DataFrame, ids: pd.Index) -> pd.DataFrame:
+    return frame.assign(owner=ids.get_indexer(pd.Index(frame["creator_id"])))
+
+
+def _latest_posts(posts: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+    posts = posts[posts["published_at"] <= as_of]
+    key = ["owner", "post_id"]
+    if posts.duplicated(subset=key).any():
+        # the import may be the moment of another observation: larger counts then win, whatever the order of rows
+        counts = [name for name in POST_COUNTS if name in posts]
+        posts = posts.sort_values(["observed_at", *counts], kind="stable", na_position="first")
+        posts = posts.drop_duplicates(subset=key, keep="last")
+    return posts.sort_values(["owner", "published_at", "post_id"], kind="stable")
+
+
+def _last_of_each_day(snapshots: pd.DataFrame) -> pd.DataFrame:
+    """One snapshot a creator and UTC day: changes within hours say more about rounding than about growth."""
+    ordered = snapshots.sort_values(["owner", "observed_at"], kind="stable")
+    return ordered[
+        ~pd.DataFrame({"o": ordered["owner"], "d": ordered["observed_at"].dt.floor("D")}).duplicated(keep="last")
+    ]
+
+
+def _profile_counts(creators: pd.DataFrame, listed: pd.Index, snapshots: Events) -> pd.DataFrame:
+    """Counts of the profile as last seen by `as_of`: in a snapshot or in the creators table, else missing.
+
+    Where both show a count, the creators table has the last word only if it says that it was observed later.
+    """
+    owners = snapshots.owners
+    stated = np.full(len(creators), -np.inf)
+    if "observed_at" in creators:
+        stated[listed] = np.nan_to_num(days_since_epoch(creators["observed_at"].loc[listed]), nan=-np.inf)
+    columns = {}
+    for name in PROFILE_COUNTS:
+        last = np.full(len(creators), np.nan)
+        if name in creators:
+            last[listed] = _numbers(creators[name].loc[listed])
+        since = np.where(np.isnan(last), -np.inf, stated)
+        known = np.flatnonzero(~np.isnan(snapshots[name]) & (snapshots["observed_at"] >= since[owners]))
+        last[owners[known]] = snapshots[name][known]  # rows are in the order of time: the last one stays
+        columns[name] = pd.array(last, dtype="Float64").astype("Int64")
+    return creators.assign(**columns)
+
+
+def make_histories(tables: Tables, as_of: pd.Timestamp, *, imported_at: pd.Timestamp) -> Histories:
+    """Cut checked tables at `as_of` and lay them out by creator and time.
+
+    Parameters
+    ----------
+    tables : dict of str to DataFrame
+        As `features.tables.check_tables` returns them; the order of rows does not matter.
+    as_of : Timestamp
+        In UTC. Rows published or observed later are not used.
+    imported_at : Timestamp
+        When the tables were imported: what rows without an `observed_at` are known from.
+
+    Returns
+    -------
+    Histories
+        Every creator of the creators table, also those of whom nothing was known yet.
+    """
+    creators = tables["creators"].sort_values("creator_id").reset_index(drop=True)
+    ids = pd.Index(creators["creator_id"])
+    posts = _latest_posts(_with_owner(known_rows(tables["posts"], as_of, imported_at), ids), as_of)
+    if "is_sponsored" not in posts:
+        posts = posts.assign(is_sponsored=pd.Series(pd.NA, index=posts.index, dtype="boolean"))
+    post_events = _events(posts, len(ids), POST_TIMES, (*POST_COUNTS, "is_sponsored"))
+    if "snapshots" in tables:
+        snapshots = _with_owner(known_rows(tables["snapshots"], as_of, imported_at), ids)
+    else:
+        snapshots = pd.DataFrame(
+            {
+                "owner": np.array([], dtype=np.int64),
+                "observed_at": pd.Series(dtype=TIME),
+            }
+        )
+    snapshots = _last_of_each_day(snapshots)
+    snapshot_events = _events(snapshots, len(ids), ("observed_at",), SNAPSHOT_COUNTS)
+
+    listed = known_rows(creators, as_of, imported_at).index
+    return Histories(as_of, _profile_counts(creators, listed, snapshot_events), post_events, snapshot_events)

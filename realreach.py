@@ -1,0 +1,395 @@
+"""The front door: the command line of realreach."""
+
+import os
+import subprocess
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from features.tables import Tables
+    from training.evaluation import Evaluation
+
+DONE, REFUSED, WRONG_USAGE = 0, 1, 2
+
+app = typer.Typer(
+    name="realreach",
+    help="Which micro-influencers are worth a brand's money: signals, calibrated scores, ranked creators.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out, err = Console(), Console(stderr=True)
+
+
+class Model(StrEnum):
+    """Models that can be trained."""
+
+    authenticity = "authenticity"
+    all = "all"
+
+
+class Benchmark(StrEnum):
+    """What can be measured."""
+
+    signals = "signals"
+
+
+class Language(StrEnum):
+    """Languages that reasons are written in."""
+
+    en = "en"
+    vi = "vi"
+
+
+def _refuse(error: object, hint: str = "") -> NoReturn:
+    err.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+    if hint:
+        err.print(hint, markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(REFUSED)
+
+
+def _say(text: str) -> None:
+    out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _now() -> "pd.Timestamp":
+    import pandas as pd
+
+    return pd.Timestamp.now(tz="UTC").floor("us")
+
+
+def _as_of(text: str | None) -> "pd.Timestamp | None":
+    import pandas as pd
+
+    if text is None:
+        return None
+    try:
+        moment = pd.Timestamp(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no date; use a form like 2026-01-31") from error
+    if moment.tz is None:
+        # a day without a time means its end: what was seen that day counts
+        moment = moment + pd.Timedelta(days=1) - pd.Timedelta(1, "us") if moment == moment.normalize() else moment
+        return moment.tz_localize("UTC")
+    return moment.tz_convert("UTC")
+
+
+def _check_ending(path: Path | None) -> Path | None:
+    if path is not None and path.suffix not in (".parquet", ".csv"):
+        raise typer.BadParameter(f"{path.name}: cannot tell the format; use a name that ends in .parquet or .csv")
+    return path
+
+
+def _read(folder: Path) -> "Tables":
+    from features.tables import TableError, read_tables
+
+    try:
+        return read_tables(folder, now=_now())
+    except TableError as error:
+        count = len(error.problems)
+        _refuse(error, f"{count} problem{'s' if count > 1 else ''} in {folder}; see the table contract in README.md")
+
+
+OutFile = Annotated[Path, typer.Option("--out", help="Parquet or CSV, by its ending.", callback=_check_ending)]
+
+
+@app.command("import")
+def import_(
+    source: Annotated[str, typer.Argument(help="A known mapping (see --help of README) or `columns` with --mapping.")],
+    paths: Annotated[list[Path], typer.Argument(help="Files, or the folder they lie in.")],
+    folder: Annotated[Path, typer.Option("--out", help="New folder for the tables.")],
+    mapping: Annotated[Path | None, typer.Option(help="TOML file that says which column is which.")] = None,
+) -> None:
+    """Turn exports into tables."""
+    from features.sources.columns import import_tables, read_mapping
+    from features.tables import TableError, write_tables
+
+    try:
+        tables, report = import_tables(read_mapping(mapping or source), paths)
+        write_tables(tables, folder)
+    except (TableError, ValueError, OSError) as error:
+        _refuse(error, f"Nothing was written to {folder}.")
+    _say(str(report))
+    _say(f"{folder}: " + ", ".join(f"{len(frame):,} {name}" for name, frame in tables.items()))
+
+
+@app.command()
+def check(folder: Annotated[Path, typer.Argument(help="Folder of tables.")]) -> None:
+    """Check tables against the contract: every problem named, exit 1 where there is one."""
+    tables = _read(folder)
+    _say(f"{folder}: " + ", ".join(f"{len(frame):,} {name}" for name, frame in tables.items()) + ": no problems")
+
+
+def _evaluation_tables(evaluation: "Evaluation") -> list[Table]:
+    heads = Table(title=f"Unseen creators and vendors, {evaluation.source} (95 % intervals)", title_justify="left")
+    for column in ("", "creators", "AUC", "average precision", "ECE", "recall at 5 % FPR", "best floor AUC"):
+        heads.add_column(column, justify="left" if not column else "right")
+    for name, report in evaluation.reports.items():
+        beaten = evaluation.floors[name]["auc"].drop("prevalence")
+        heads.add_row(
+            name.replace("_", " "),
+            f"{len(evaluation.truths[name]):,}",
+            *(_with_interval(report, metric) for metric in ("auc", "average_precision", "ece", "recall_at_fpr_5")),
+            f"{beaten.max():.3f} ({str(beaten.idxmax()).replace('_', ' ')})",
+        )
+    floors = Table(title="How hard the world is: AUC on “some manipulation”", title_justify="left")
+    for column in ("", "AUC", "limit"):
+        floors.add_column(column, justify="left" if not column else "right")
+    from training.gates import DEPTH_2_CEILING, MODEL_CEILING, SINGLE_SIGNAL_CEILING, STUMP_CEILING
+
+    limits = {"stump": STUMP_CEILING, "depth_2": DEPTH_2_CEILING}
+    for floor, auc in evaluation.floors["any_manipulation"]["auc"].items():
+        limit = limits.get(str(floor))
+        floors.add_row(str(floor).replace("_", " "), f"{auc:.3f}", f"≤ {limit}" if limit else "")
+    best = evaluation.signals.iloc[0]
+    floors.add_row(f"best single signal ({best.name})", f"{best['auc_either_side']:.3f}", f"≤ {SINGLE_SIGNAL_CEILING}")
+    floors.add_row("this model", f"{evaluation.composite_auc:.3f}", f"≤ {MODEL_CEILING}")
+    return [heads, floors]
+
+
+def _with_interval(report: "pd.DataFrame", metric: str) -> str:
+    value, low, high = (report[column][metric] for column in ("value", "low", "high"))
+    return f"{value:.3f} ({low:.3f}–{high:.3f})"
+
+
+@app.command()
+def train(
+    model: Annotated[Model, typer.Argument(help="Which model.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of tables of creators taken to be organic; simulated creators where left out."),
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
+) -> None:
+    """Train a model and register it as challenger; figures go to MLflow and to the terminal."""
+    from training.config import ConfigError, read_config
+    from training.fitting import TooFewCreatorsError
+    from training.runs import train_authenticity
+
+    tables = _read(data) if data else None
+    try:
+        trained = train_authenticity(read_config(config), tables, data.name if data else "", progress=_say)
+    except (ConfigError, TooFewCreatorsError) as error:
+        _refuse(error)
+    for table in _evaluation_tables(trained.evaluation):
+        out.print(table)
+    if trained.evaluation.too_easy:
+        _say("The simulated world is too easy: the model separates it almost perfectly. It cannot be promoted.")
+    _say(f"Registered as challenger: {trained.name} version {trained.version}")
+    _say(f"Next: realreach promote {trained.name} {trained.version}")
+
+
+@app.command()
+def promote(
+    model: Annotated[Model, typer.Argument(help="Which model.")],
+    version: Annotated[int | None, typer.Argument(min=1, help="Which version; the challenger where left out.")] = None,
+) -> None:
+    """Hold a registered version against the gates; where all pass, make it champion."""
+    from training.runs import promote_authenticity
+    from training.tracking import CorruptModelError, ModelNotFoundError
+
+    try:
+        promoted, gates = promote_authenticity(version)
+    except (ModelNotFoundError, CorruptModelError) as error:
+        _refuse(error, "Train one with `realreach train authenticity`.")
+    table = Table(title=f"Gates of authenticity version {promoted}", title_justify="left")
+    for column in ("gate", "passed", "why"):
+        table.add_column(column)
+    for gate in gates:
+        table.add_row(gate.name, "yes" if gate.passed else "NO", gate.words)
+    out.print(table)
+    if not all(gate.passed for gate in gates):
+        _refuse(f"authenticity version {promoted} was not promoted: a gate says no")
+    _say(f"authenticity version {promoted} is champion")
+
+
+@app.command()
+def score(
+    folder: Annotated[Path, typer.Argument(help="Folder of tables.")],
+    file: OutFile,
+    as_of: Annotated[
+        str | None, typer.Option(help="What was known when, such as 2026-01-31; the last observation where left out.")
+    ] = None,
+) -> None:
+    """Score every creator of a folder with the champion; the file is a catalogue that recommend and serve can read."""
+    from features.histories import latest_knowledge
+    from features.tables import write_frame
+    from serving.models import load_champion
+    from serving.scoring import score_tables
+    from training.authenticity import ModelMismatchError
+    from training.tracking import CorruptModelError, ModelNotFoundError
+
+    moment = _as_of(as_of)
+    tables = _read(folder)
+    now = _now()
+    try:
+        loaded = load_champion()
+    except (ModelNotFoundError, CorruptModelError, ModelMismatchError) as error:
+        _refuse(
+            error, "Train and promote one with `realreach train authenticity` and `realreach promote authenticity`."
+        )
+    frame = score_tables(tables, loaded, moment or latest_knowledge(tables, now), imported_at=now)
+    write_frame(frame, file)
+    _say(_summary(frame))
+    _say(f"Wrote {file}: {len(frame):,} creators, {loaded.name} version {loaded.version}")
+
+
+def _summary(frame: "pd.DataFrame") -> str:
+    from features.tables import HEADS
+
+    assessed = frame["authenticity"].notna()
+    lines = [
+        (
+            f"As of {frame['as_of'].iloc[0]:%Y-%m-%d}, model trained on {frame['model_data'].iloc[0]} creators: "
+            f"{int(assessed.sum()):,} of {len(frame):,} creators assessed"
+        )
+    ]
+    if assessed.any():
+        low, middle, high = frame["authenticity"].quantile([0.1, 0.5, 0.9])
+        lines.append(f"authenticity: median {middle:.2f}, 10 % below {low:.2f}, 10 % above {high:.2f}")
+    for head in HEADS:
+        flagged = frame[f"{head}_flagged"].sum()
+        lines.append(
+            f"signals consistent with {head.replace('_', ' ')}: {int(flagged):,} of "
+            f"{int(frame[f'{head}_assessed'].sum()):,} assessed"
+        )
+    return "\n".join(lines)
+
+
+@app.command()
+def recommend(
+    brief: Annotated[str, typer.Option(help="The brief in words, or a .txt, .json or .toml file.")],
+    catalogue: Annotated[
+        list[Path] | None,
+        typer.Option(help="Score file; may be given several times. The published one where left out."),
+    ] = None,
+    k: Annotated[int | None, typer.Option("--k", min=1, max=1000, help="How many creators.  [default: 20]")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--out", help="Parquet or CSV, by its ending.", callback=_check_ending)
+    ] = None,
+    platform: Annotated[list[str] | None, typer.Option(help="Only this platform; may be given several times.")] = None,
+    tier: Annotated[list[str] | None, typer.Option(help="Only this tier: nano, micro, macro, mega.")] = None,
+    country: Annotated[list[str] | None, typer.Option(help="Only this country, such as VN.")] = None,
+    language: Annotated[Language, typer.Option(help="Language of the reasons.")] = Language.en,
+) -> None:
+    """Rank the creators of a catalogue for a brief."""
+    from features.tables import write_frame
+    from serving.catalogue import CatalogueError, catalogue_paths, read_catalogue
+    from serving.ranking import BriefError, make_brief, read_brief, shortlist
+    from serving.words import words_for
+
+    try:
+        options = {"platforms": platform, "tiers": tier, "countries": country, "k": k}
+        narrowed = {name: value for name, value in options.items() if value}
+        wanted = make_brief({**read_brief(brief).model_dump(exclude_defaults=True), **narrowed})
+        creators = read_catalogue(*(catalogue or catalogue_paths()))
+    except (BriefError, CatalogueError) as error:
+        _refuse(error)
+    found = shortlist(creators, wanted, language.value)
+    if file:
+        write_frame(found.frame, file)
+    _print_shortlist(found.frame)
+    for line in (found.note(language.value), *_notices(creators.frame, words_for(language.value))):
+        if line:
+            _say(line)
+
+
+def _notices(frame: "pd.DataFrame", words: Any) -> list[str]:
+    return [words.notice(str(data)) for data in frame["model_data"].unique()]
+
+
+def _print_shortlist(frame: "pd.DataFrame") -> None:
+    table = Table(expand=False)
+    for column in ("#", "creator", "platform", "tier", "followers", "authenticity", "fit", "why"):
+        numeric = column in ("#", "followers", "authenticity", "fit")
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in frame.to_dict("records"):
+        assessed = row["authenticity"] == row["authenticity"]
+        interval = f"{row['authenticity']:.2f} ({row['authenticity_low']:.2f}–{row['authenticity_high']:.2f})"
+        handle = row["handle"] if isinstance(row["handle"], str) else row["creator_id"]
+        table.add_row(
+            str(row["rank"]),
+            handle,
+            row["platform"],
+            str(row["tier"]),
+            f"{row['followers']:,}",
+            interval if assessed else "not assessed",
+            f"{row['fit']:.2f}",
+            row["reasons"],
+        )
+    out.print(table)
+
+
+@app.command()
+def benchmark(
+    name: Annotated[Benchmark, typer.Argument(help="What to measure.")],
+    json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
+) -> None:
+    """Measure on this machine; read the ratios, for seconds depend on what else runs."""
+    from training.benchmark import benchmark_signals
+
+    figures = benchmark_signals()
+    table = Table(title=f"{name.value}, simulated creators, medians of one run", title_justify="left")
+    for column in (figures.index.name, *figures.columns):
+        table.add_column(str(column).replace("_", " "), justify="right" if column != figures.index.name else "left")
+    for row in figures.reset_index().astype("object").fillna("").itertuples(index=False):
+        table.add_row(*(f"{value:,.3g}" if isinstance(value, float) else str(value) for value in row))
+    out.print(table)
+    if json:
+        json.write_text(figures.to_json(orient="index", indent=1), encoding="utf-8")
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 3000,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that answer.")] = 1,
+) -> None:
+    """Serve the endpoint and the review page until interrupted."""
+    environment = {"BENTOML_DO_NOT_TRACK": "True", **os.environ}
+    command = [
+        sys.executable, "-m", "bentoml", "serve", "serving.service:RealReach",
+        "--host", host, "--port", str(port), "--api-workers", str(workers),
+    ]  # fmt: skip
+    _say(f"Review page: http://{host}:{port}/review/   endpoint: http://{host}:{port}/docs   (Ctrl-C to stop)")
+    # host and port are the user's own words on their own machine, and no shell reads them
+    raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)  # noqa: S603
+
+
+@app.command()
+def demo(
+    creators: Annotated[int, typer.Option(min=200, help="Simulated creators to rank.")] = 2000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the page.")] = 3000,
+) -> None:
+    """Simulated creators → models → catalogue → page and endpoint, in one go; everything stays in .realreach/demo."""
+    from serving.demo import GatesClosedError, prepare_demo
+    from training.tracking import home
+
+    # the demo keeps a home of its own: it must never replace a model trained on somebody's own data
+    os.environ["REALREACH_HOME"] = str(home() / "demo")
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    try:
+        made = prepare_demo(creators, _say)
+    except GatesClosedError as error:
+        _refuse(error)
+    if made.evaluation:
+        for table in _evaluation_tables(made.evaluation):
+            out.print(table)
+    serve("127.0.0.1", port, 1)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,326 @@
+"""The catalogue: scored creators read from score frames, checked, filtered and looked up."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+import pyarrow as arrow
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from features.fit import TextIndex, fold, normalise
+from features.tables import HEADS, PLATFORMS
+
+FRACTION, NUMBER, COUNT, TIME, FLAG, TEXT = "fraction", "float64", "Int64", "datetime64[us, UTC]", "boolean", "str"
+
+#: Columns of a score frame and how they are read; a fraction is a float64 in [0, 1].
+SCORE_COLUMNS: dict[str, str] = {
+    "creator_id": TEXT,
+    "platform": TEXT,
+    "handle": TEXT,
+    "display_name": TEXT,
+    "followers": COUNT,
+    "tier": TEXT,
+    "niche": TEXT,
+    "country": TEXT,
+    "language": TEXT,
+    "as_of": TIME,
+    "authenticity": FRACTION,
+    "authenticity_low": FRACTION,
+    "authenticity_high": FRACTION,
+    **{
+        f"{head}_{part}": kind
+        for head in HEADS
+        for part, kind in (
+            ("probability", FRACTION),
+            ("low", FRACTION),
+            ("high", FRACTION),
+            ("flagged", FLAG),
+            ("assessed", FLAG),
+            ("reason", TEXT),
+        )
+    },
+    "coverage_posts": COUNT,
+    "coverage_days": COUNT,
+    "growth_28d": NUMBER,
+    "last_post_at": TIME,
+    "evidence": TEXT,
+    "profile_text": TEXT,
+    "model_name": TEXT,
+    "model_version": TEXT,
+    "model_data": TEXT,
+    "registry_hash": TEXT,
+}
+_FILLED = ("creator_id", "platform", "model_data", "registry_hash")
+_EVIDENCE_KEYS = {"head", "signal", "value", "typical_low", "typical_high"}
+_IDS_SHOWN = 5
+#: Names in a filter: far more than any brief has, few enough to be a filter and not a list of rows.
+_MOST_NAMES = 100
+
+Tier = Literal["nano", "micro", "macro", "mega"]
+Platform = Literal["instagram", "tiktok", "youtube", "facebook"]
+
+
+class CatalogueError(ValueError):
+    """A file that is not a score frame; the message names the file and the columns or creators concerned."""
+
+
+def _lower(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+_Names = Annotated[tuple[Name, ...], Field(max_length=_MOST_NAMES)]
+
+
+class Filters(BaseModel):
+    """Which creators of a catalogue a brief asks for; an empty filter lets everyone through.
+
+    Attributes
+    ----------
+    platforms, tiers, niches, countries, languages : tuple of str
+        Any of the names given, whatever their case and accents; a creator whose value is unknown is not among them.
+    min_authenticity : float, optional
+        In [0, 1].
+    include_not_assessed : bool, optional
+        Whether creators without an authenticity are let through. By default they are, unless a minimum is asked for:
+        nothing shows that they reach it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    platforms: Annotated[tuple[Annotated[Platform, BeforeValidator(_lower)], ...], Field(max_length=_MOST_NAMES)] = ()
+    tiers: Annotated[tuple[Annotated[Tier, BeforeValidator(_lower)], ...], Field(max_length=_MOST_NAMES)] = ()
+    niches: _Names = ()
+    countries: _Names = ()
+    languages: _Names = ()
+    min_authenticity: Annotated[float, Field(ge=0, le=1)] | None = None
+    include_not_assessed: bool | None = None
+
+
+def _fold(name: str) -> str:
+    return " ".join(fold(word) for word in normalise(name).split())
+
+
+def _primary(language: str) -> str:
+    """Language without its region: `vi` of `vi-VN`."""
+    return _fold(language).replace("_", "-").split("-")[0]
+
+
+def _is_any(values: pd.Series, wanted: Sequence[str], key: Any = _fold) -> np.ndarray:
+    kept = {key(name) for name in wanted}
+    codes, names = pd.factorize(values)
+    among = np.array([key(name) in kept for name in names], dtype=bool)
+    return np.append(among, False)[codes]  # code -1, an unknown value, is the appended False
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Scored creators, one row each, ready to rank.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        A score frame with the columns of `SCORE_COLUMNS`, sorted by creator_id, index from 0.
+    warnings : tuple of {"mixed_registry", "mixed_models"}
+        What makes its rows hard to compare: scores from different signal registries or model versions.
+    """
+
+    frame: pd.DataFrame
+    warnings: tuple[Literal["mixed_registry", "mixed_models"], ...] = ()
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, *, source: str = "the score frame") -> Self:
+        """Check a score frame and make a catalogue of it.
+
+        Raises
+        ------
+        CatalogueError
+            Where columns are missing, values cannot be read, or a creator has two rows.
+        """
+        checked = check_scores(frame, source=source)
+        warnings: list[Literal["mixed_registry", "mixed_models"]] = []
+        if len(checked["registry_hash"].drop_duplicates()) > 1:
+            warnings.append("mixed_registry")
+        if len(checked[["model_name", "model_version"]].drop_duplicates()) > 1:
+            warnings.append("mixed_models")
+        return cls(checked.sort_values("creator_id", ignore_index=True), tuple(warnings))
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @cached_property
+    def texts(self) -> TextIndex:
+        """Index of what the creators write, and their niche."""
+        columns = [self.frame[name].fillna("") for name in ("profile_text", "niche")]
+        return TextIndex.fit(" \n".join(parts) for parts in zip(*columns, strict=True))
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {creator_id: position for position, creator_id in enumerate(self.frame["creator_id"])}
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any score comes from a model trained on simulated creators."""
+        return bool((self.frame["model_data"] == "simulated").any())
+
+    def position(self, creator_id: str) -> int:
+        """Row number of a creator.
+
+        Raises
+        ------
+        KeyError
+            Where the catalogue has no such creator.
+        """
+        return self._positions[creator_id]
+
+    def creator(self, creator_id: str) -> dict[str, Any]:
+        """Row of a creator by column.
+
+        Raises
+        ------
+        KeyError
+            Where the catalogue has no such creator.
+        """
+        position = self.position(creator_id)
+        return records(self.frame.iloc[position : position + 1])[0]
+
+    def names(self, column: str) -> list[str]:
+        """Distinct known values of a column, sorted: the choices of a filter."""
+        return sorted(self.frame[column].dropna().unique())
+
+    def mask(self, filters: Filters) -> np.ndarray:
+        """Creators that pass: bool, shape (len(self),)."""
+        frame = self.frame
+        kept = np.ones(len(frame), dtype=bool)
+        for column, wanted in (
+            ("platform", filters.platforms),
+            ("tier", filters.tiers),
+            ("niche", filters.niches),
+            ("country", filters.countries),
+        ):
+            if wanted:
+                kept &= _is_any(frame[column], wanted)
+        if filters.languages:
+            kept &= _is_any(frame["language"], filters.languages, _primary)
+        return kept & self._authentic(filters)
+
+    def _authentic(self, filters: Filters) -> np.ndarray:
+        authenticity = self.frame["authenticity"].to_numpy()
+        unknown = np.isnan(authenticity)
+        asked = filters.min_authenticity is not None and filters.min_authenticity > 0
+        include = filters.include_not_assessed if filters.include_not_assessed is not None else not asked
+        reached = ~unknown if filters.min_authenticity is None else authenticity >= filters.min_authenticity
+        return reached | (unknown & include)
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a frame by column name."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _shown(values: pd.Series) -> str:
+    more = f" and {len(values) - _IDS_SHOWN} more" if len(values) > _IDS_SHOWN else ""
+    return ", ".join(repr(value) for value in values.iloc[:_IDS_SHOWN].tolist()) + more
+
+
+_FLAGS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
+
+
+def _typed(values: pd.Series, kind: str) -> pd.Series:
+    """Values as `kind`; what cannot be read becomes null."""
+    if kind in (FRACTION, NUMBER):
+        return pd.to_numeric(values, errors="coerce").astype("float64")
+    if kind == COUNT:
+        numbers = pd.to_numeric(values, errors="coerce").astype("Float64")
+        return numbers.where(numbers % 1 == 0).astype("Int64")
+    if kind == TIME:
+        return pd.to_datetime(values, utc=True, errors="coerce", format="ISO8601").astype("datetime64[us, UTC]")
+    if kind == FLAG:
+        return values.astype("str").str.lower().map(_FLAGS).astype("boolean")
+    return values.astype("str").mask(values.isna())
+
+
+def _is_evidence(text: str) -> bool:
+    try:
+        items = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(items, list) and all(isinstance(item, dict) and item.keys() >= _EVIDENCE_KEYS for item in items)
+
+
+def check_scores(frame: pd.DataFrame, *, source: str = "the score frame") -> pd.DataFrame:
+    """Check a score frame and return a typed copy with the columns of `SCORE_COLUMNS`, in that order.
+
+    Raises
+    ------
+    CatalogueError
+        With every missing column, or the first column whose values are wrong and the creators concerned.
+    """
+    missing = [name for name in SCORE_COLUMNS if name not in frame]
+    if missing:
+        message = (
+            f"{source} is not a score frame: columns {', '.join(missing)} are missing; "
+            "make one with `realreach score DIR --out FILE`"
+        )
+        raise CatalogueError(message)
+    typed = pd.DataFrame({name: _typed(frame[name], kind) for name, kind in SCORE_COLUMNS.items()})
+    wrong_of = {name: typed[name].isna() & frame[name].notna() for name in SCORE_COLUMNS}
+    for name, kind in SCORE_COLUMNS.items():
+        if kind == FRACTION:
+            wrong_of[name] |= (typed[name] < 0) | (typed[name] > 1)
+        if name in _FILLED:
+            wrong_of[name] |= typed[name].isna()
+    wrong_of["platform"] |= ~typed["platform"].isin(PLATFORMS)
+    wrong_of["evidence"] |= ~typed["evidence"].fillna("[]").map(_is_evidence).astype(bool)
+    for name, wrong in wrong_of.items():
+        if wrong.any():
+            message = f"{source}: {name} is wrong ({_shown(frame[name][wrong])}) for creators "
+            raise CatalogueError(message + _shown(typed["creator_id"][wrong]))
+    twice = typed["creator_id"][typed["creator_id"].duplicated()]
+    if len(twice):
+        message = f"{source}: creators with more than one row: {_shown(twice)}"
+        raise CatalogueError(message)
+    empty = dict.fromkeys((f"{head}_reason" for head in HEADS), "")  # CSV does not tell empty text from none
+    return typed.fillna(empty).reset_index(drop=True)
+
+
+def _read_frame(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        message = f"{path}: no such file; make one with `realreach score DIR --out {path}`"
+        raise CatalogueError(message)
+    try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        return pd.read_csv(path, dtype="str", keep_default_na=False, na_values=[""])
+    except (OSError, ValueError, UnicodeDecodeError, arrow.ArrowException) as error:
+        message = f"{path} cannot be read as {'Parquet' if path.suffix == '.parquet' else 'CSV'}: {error}"
+        raise CatalogueError(message) from error
+
+
+def read_catalogue(*paths: Path) -> Catalogue:
+    """Read a catalogue from one or several score frames, Parquet or CSV by their ending.
+
+    Raises
+    ------
+    CatalogueError
+        Where a file is missing or not a score frame, or a creator has rows in two files.
+    """
+    frames = [check_scores(_read_frame(path), source=str(path)) for path in paths]
+    return Catalogue.of(pd.concat(frames, ignore_index=True), source=", ".join(str(path) for path in paths))
+
+
+def catalogue_paths() -> tuple[Path, ...]:
+    """Where the catalogue is: the files of REALREACH_CATALOGUE, else catalogue.parquet in REALREACH_HOME.
+
+    REALREACH_CATALOGUE may name several files, separated as in PATH.
+    """
+    named = os.environ.get("REALREACH_CATALOGUE", "")
+    if named:
+        return tuple(Path(name) for name in named.split(os.pathsep) if name)
+    return (Path(os.environ.get("REALREACH_HOME", ".realreach")) / "catalogue.parquet",)

@@ -1,0 +1,114 @@
+"""What every request passes before the service: the size and type of its body, the front door, the headers of pages."""
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, RedirectResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+#: Largest body of a request, in bytes: 100 histories of a thousand posts with their captions fit.
+MOST_BYTES = 20 * 1024 * 1024
+
+#: Pages load from this server only, run no script and no inline style.
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+#: BentoML's documentation page needs its own scripts and inline styles; the tag manager it embeds stays blocked.
+DOCS_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def problem(status: int, error: str, *loc: str | int) -> JSONResponse:
+    """An error in the one shape the endpoint has: what went wrong, and the field concerned."""
+    detail = [{"loc": list(loc), "msg": error, "type": "request"}]
+    return JSONResponse({"error": error, "detail": detail}, status_code=status)
+
+
+class PageHeaders:
+    """Adds the headers of a page: its content-security policy, no sniffing of types, no address to other hosts."""
+
+    def __init__(self, app: ASGIApp, policy: str = PAGE_POLICY) -> None:
+        self.app = app
+        self.policy = policy
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with the headers added."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["content-security-policy"] = self.policy
+                headers["x-content-type-options"] = "nosniff"
+                headers["referrer-policy"] = "same-origin"
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+class FrontDoor:
+    """Sends `/` to the review page, and shows BentoML's documentation page, which lives at `/`, at `/docs`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.docs = PageHeaders(app, DOCS_POLICY)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a front-door address, pass on any other."""
+        path = scope.get("path")
+        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD") or path not in ("/", "/docs"):
+            await self.app(scope, receive, send)
+        elif path == "/":
+            await RedirectResponse("/review/")(scope, receive, send)
+        else:
+            await self.docs({**scope, "path": "/", "raw_path": b"/"}, receive, send)
+
+
+class BodyGate:
+    """Refuses bodies that are too large (413) or not JSON (415), before anything reads them."""
+
+    def __init__(self, app: ASGIApp, most_bytes: int = MOST_BYTES) -> None:
+        self.app = app
+        self.most_bytes = most_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on a body that is JSON and small enough."""
+        if scope["type"] != "http" or scope["method"] != "POST":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        kind = headers.get("content-type", "application/json").split(";")[0].strip().lower()
+        length = headers.get("content-length", "")
+        if kind != "application/json":
+            message = f"the body is {kind}; send JSON with Content-Type: application/json"
+            await problem(415, message, "Content-Type")(scope, receive, send)
+        elif length.isdecimal() and int(length) > self.most_bytes:
+            await self._too_large()(scope, receive, send)
+        else:
+            await self._counted(scope, receive, send)
+
+    def _too_large(self) -> JSONResponse:
+        return problem(413, f"the body is larger than {self.most_bytes:,} bytes; send fewer histories at once", "body")
+
+    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        taken = 0
+        refused = False
+
+        async def receive_counted() -> Message:
+            nonlocal taken, refused
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self.most_bytes and not refused:
+                refused = True
+                await self._too_large()(scope, receive, send)
+            return {"type": "http.disconnect"} if refused else message
+
+        async def send_unless_refused(message: Message) -> None:
+            if not refused:
+                await send(message)
+
+        try:
+            await self.app(scope, receive_counted, send_unless_refused)
+        except ClientDisconnect:
+            if not refused:
+                raise

@@ -1,0 +1,286 @@
+"""Ranking: a brief, the creators it asks for, in order of fit × authenticity, with the reasons in words."""
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, ValidationError
+
+from features.fit import Match, Missing
+from features.tables import HEADS
+from serving.catalogue import Catalogue, Filters, records
+from serving.words import N_, Language, Words, words_for
+
+#: Authenticity assumed for the order of creators that could not be assessed: the part of simulated creators without a
+#: campaign (`training.fraud.plan_campaigns` plans one for 35 of 100).
+BASE_AUTHENTICITY = 0.65
+
+#: Between the reasons of one creator, in the column `reasons`.
+REASON_SEPARATOR = " · "
+LONGEST_BRIEF = 10_000
+MOST_CREATORS = 1_000
+
+RANKED_COLUMNS = (
+    "rank",
+    "creator_id",
+    "platform",
+    "handle",
+    "display_name",
+    "followers",
+    "tier",
+    "niche",
+    "country",
+    "language",
+    "authenticity",
+    "authenticity_low",
+    "authenticity_high",
+    "authenticity_assessed",
+    "fit",
+    "score",
+    "reason",
+    "reasons",
+    "matched_words",
+    "as_of",
+    "model_name",
+    "model_version",
+    "model_data",
+)
+
+_MISSING_WORDS: dict[Missing, str] = {
+    "": "",
+    "empty_brief": N_("the brief has no words to compare: ranked by authenticity alone"),
+    "unknown_words": N_("no word of the brief occurs in the catalogue: ranked by authenticity alone"),
+}
+
+
+class BriefError(ValueError):
+    """A brief that cannot be read; the message names the file and the field."""
+
+
+class Brief(Filters):
+    """What a campaign wants.
+
+    Attributes
+    ----------
+    text : str
+        The brief in words, any language written in Latin letters.
+    k : int
+        Creators wanted.
+    name, brand_id, budget, currency, goal
+        Columns of a brief that the ranking carries along and does not use.
+    """
+
+    text: Annotated[str, Field(max_length=LONGEST_BRIEF)] = ""
+    k: Annotated[int, Field(ge=1, le=MOST_CREATORS)] = 20
+    name: Annotated[str, Field(max_length=500)] = ""
+    brand_id: Annotated[str, Field(max_length=200)] = ""
+    budget: Annotated[float, Field(ge=0)] | None = None
+    currency: Annotated[str, Field(max_length=10)] = ""
+    goal: Annotated[str, Field(max_length=500)] = ""
+
+
+#: Columns of the `briefs` table under another name here.
+_FIELD_OF = {"brief": "text", "niche": "niches"}
+_LISTS = ("platforms", "tiers", "niches", "countries", "languages")
+_SEPARATOR = re.compile(r"[,;|]")
+_ENDINGS = (".json", ".toml", ".txt")
+
+
+def _split(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return [part.strip() for part in _SEPARATOR.split(value) if part.strip()]
+
+
+def make_brief(fields: Mapping[str, Any], *, source: str = "the brief") -> Brief:
+    """Make a brief of the columns of a `briefs` row, lists as lists or as text with commas.
+
+    Raises
+    ------
+    BriefError
+        Naming every field that is unknown or wrong.
+    """
+    values: dict[str, Any] = {}
+    for name, value in fields.items():
+        field = _FIELD_OF.get(name, name)
+        if field in values:
+            message = f"{source}: {name} and {field} say the same thing twice"
+            raise BriefError(message)
+        if value is not None:
+            values[field] = _split(value) if field in _LISTS else value
+    try:
+        return Brief.model_validate(values)
+    except ValidationError as error:
+        known = ", ".join([*_FIELD_OF, *(name for name in Brief.model_fields if name not in _FIELD_OF.values())])
+        named = {field: name for name, field in _FIELD_OF.items() if name in fields}
+        lines = []
+        for problem in error.errors():
+            field = str(problem["loc"][0])
+            what = f"unknown; a brief has {known}" if problem["type"] == "extra_forbidden" else problem["msg"]
+            lines.append(f"{source}: {named.get(field, field)}: {what}")
+        raise BriefError("\n".join(dict.fromkeys(lines))) from error
+
+
+def _parse(path: Path, text: str) -> Brief:
+    if path.suffix.lower() == ".txt":
+        return make_brief({"text": text}, source=str(path))
+    try:
+        fields = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
+    except ValueError as error:
+        message = f"{path}: not {path.suffix[1:].upper()}: {error}"
+        raise BriefError(message) from error
+    if not isinstance(fields, dict):
+        message = f"{path}: expected one brief, an object with its fields"
+        raise BriefError(message)
+    return make_brief(fields, source=str(path))
+
+
+def read_brief(text_or_file: str) -> Brief:
+    """Read a brief from its text, or from a .json, .toml or .txt file.
+
+    Raises
+    ------
+    BriefError
+        Where the file is missing or cannot be read, or a field is unknown or wrong.
+    """
+    if not text_or_file.lower().endswith(_ENDINGS) or "\n" in text_or_file:
+        return make_brief({"text": text_or_file})
+    path = Path(text_or_file)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        message = f"{path}: no such file"
+        raise BriefError(message) from error
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{path}: cannot be read as UTF-8 text: {error}"
+        raise BriefError(message) from error
+    return _parse(path, text)
+
+
+@dataclass(frozen=True)
+class Shortlist:
+    """Creators ranked for a brief.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        The first `k` creators, best first; columns `RANKED_COLUMNS`.
+    candidates : int
+        Creators that passed the filters.
+    fit_missing : {"", "empty_brief", "unknown_words"}
+        Why no fit could be told; the order is then by authenticity alone and `fit` is NaN.
+    """
+
+    frame: pd.DataFrame
+    candidates: int
+    fit_missing: Missing
+
+    def note(self, language: Language = "en") -> str:
+        """Say why there is no fit; empty where there is."""
+        return words_for(language).say(_MISSING_WORDS[self.fit_missing])
+
+
+def order(fit: np.ndarray, authenticity: np.ndarray) -> np.ndarray:
+    """Positions by fit × authenticity, highest first; equal products by authenticity, then by position.
+
+    Monotone in both: raising a creator's fit or authenticity never lowers its place.
+
+    Parameters
+    ----------
+    fit, authenticity : ndarray of float64, shape (n,)
+        In [0, 1], no NaN.
+    """
+    return np.lexsort((np.arange(len(fit)), -authenticity, -(fit * authenticity)))
+
+
+def _say_evidence(row: Mapping[str, Any], words: Words) -> list[str]:
+    """One sentence for every flagged head, the head with the strongest evidence first."""
+    items = json.loads(row["evidence"]) if pd.notna(row["evidence"]) else []
+    flagged = [head for head in HEADS if pd.notna(row[f"{head}_flagged"]) and bool(row[f"{head}_flagged"])]
+    strongest = {head: item for item in reversed(items) if (head := item["head"]) in flagged}
+    ranked = list(dict.fromkeys([*(item["head"] for item in items if item["head"] in flagged), *flagged]))
+    said = []
+    for head in ranked:
+        sentence = words.head(head)
+        said.append(f"{sentence}: {words.evidence(strongest[head])}" if head in strongest else sentence)
+    return said
+
+
+def why_not_assessed(row: Mapping[str, Any], words: Words) -> str:
+    """Why no head of a creator could be assessed, each reason once."""
+    reasons = [row[f"{head}_reason"] for head in HEADS if not row[f"{head}_assessed"]]
+    return "; ".join(dict.fromkeys(words.say(reason) for reason in reasons if isinstance(reason, str) and reason))
+
+
+def reasons(row: Mapping[str, Any], matched: tuple[str, ...], words: Words) -> list[str]:
+    """Reasons for a creator's place, the most important first.
+
+    Parameters
+    ----------
+    row : mapping
+        Row of a score frame by column.
+    matched : tuple of str
+        Words of the brief that its texts share.
+    """
+    said = _say_evidence(row, words)
+    if np.isnan(row["authenticity"]):
+        why = why_not_assessed(row, words)
+        said.append(words.say(N_("not assessed: {why}"), why=why) if why else words.say(N_("not assessed")))
+    if matched:
+        said.append(words.say(N_("matches the brief in: {words}"), words=", ".join(matched)))
+    if not said:
+        said.append(words.say(N_("no signals above the thresholds")))
+    return said
+
+
+def shortlist(catalogue: Catalogue, brief: Brief, language: Language = "en") -> Shortlist:
+    """Rank the creators of a catalogue that a brief asks for; see `Shortlist`."""
+    match = catalogue.texts.match(brief.text)
+    candidates = np.flatnonzero(catalogue.mask(brief))
+    authenticity = catalogue.frame["authenticity"].to_numpy()[candidates]
+    assumed = np.where(np.isnan(authenticity), BASE_AUTHENTICITY, authenticity)
+    fit = match.similarities[candidates]
+    known_fit = np.ones(len(candidates)) if match.missing else fit
+    best = order(known_fit, assumed)[: brief.k]
+    score = (known_fit * assumed)[best]
+    frame = _ranked(catalogue, candidates[best], match, words_for(language)).assign(fit=fit[best], score=score)
+    return Shortlist(frame.loc[:, list(RANKED_COLUMNS)], len(candidates), match.missing)
+
+
+def _ranked(catalogue: Catalogue, rows: np.ndarray, match: Match, words: Words) -> pd.DataFrame:
+    frame = catalogue.frame.iloc[rows].reset_index(drop=True)
+    matched = match.words(rows.tolist())
+    said = [reasons(row, found, words) for row, found in zip(records(frame), matched, strict=True)]
+    return frame.assign(
+        rank=np.arange(1, len(frame) + 1),
+        authenticity_assessed=frame["authenticity"].notna(),
+        reason=pd.Series([one[0] for one in said], dtype="str"),
+        reasons=pd.Series([REASON_SEPARATOR.join(one) for one in said], dtype="str"),
+        matched_words=pd.Series([", ".join(found) for found in matched], dtype="str"),
+    )
+
+
+def recommend(catalogue: Catalogue, brief: Brief, k: int | None = None, language: Language = "en") -> pd.DataFrame:
+    """Rank creators for a brief.
+
+    Parameters
+    ----------
+    k : int, optional
+        Creators wanted; those of the brief by default.
+    language : {"en", "vi"}
+        Language of the reasons.
+
+    Returns
+    -------
+    DataFrame
+        Best first, columns `RANKED_COLUMNS`. `score` is fit × authenticity, with `BASE_AUTHENTICITY` where
+        `authenticity_assessed` is false; where no fit can be told, `fit` is NaN and `score` the authenticity.
+    """
+    wanted = brief if k is None else brief.model_copy(update={"k": k})
+    return shortlist(catalogue, wanted, language).frame

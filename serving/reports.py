@@ -1,0 +1,148 @@
+"""From rows of score and ranked frames to what people and programs read."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from features.signals import SIGNALS
+from features.tables import HEADS
+from serving.catalogue import Catalogue, records
+from serving.ranking import REASON_SEPARATOR, Shortlist
+from serving.schemas import (
+    Coverage,
+    Estimate,
+    Evidence,
+    HeadReport,
+    ModelInfo,
+    Ranked,
+    RecommendResponse,
+    Report,
+    ScoreResponse,
+)
+from serving.words import N_, Words
+
+_WARNING_WORDS = {
+    "mixed_registry": N_("The catalogue mixes scores of different signal registries: score all creators again."),
+    "mixed_models": N_("The catalogue mixes scores of different model versions: compare them with care."),
+}
+
+
+def _known(value: Any) -> Any:
+    """A value, None where it is null."""
+    return None if pd.isna(value) else value
+
+
+def _estimate(row: Mapping[str, Any], middle: str, prefix: str) -> dict[str, Any]:
+    return {
+        "probability": _known(row[middle]),
+        "low": _known(row[f"{prefix}_low"]),
+        "high": _known(row[f"{prefix}_high"]),
+    }
+
+
+def _model(row: Mapping[str, Any]) -> ModelInfo:
+    return ModelInfo(name=_known(row["model_name"]), version=_known(row["model_version"]), data=row["model_data"])
+
+
+def _head(row: Mapping[str, Any], head: str, words: Words) -> HeadReport:
+    assessed = bool(_known(row[f"{head}_assessed"]))
+    reason = _known(row[f"{head}_reason"]) or ""
+    return HeadReport(
+        head=head,
+        words=words.head(head),
+        flagged=_known(row[f"{head}_flagged"]),
+        assessed=assessed,
+        reason="" if assessed else words.say(reason),
+        **_estimate(row, f"{head}_probability", head),
+    )
+
+
+def evidence_of(row: Mapping[str, Any], words: Words) -> list[Evidence]:
+    """Evidence of a creator, the strongest first."""
+    items = json.loads(row["evidence"]) if _known(row["evidence"]) else []
+    return [
+        Evidence(
+            head=item["head"],
+            signal=item["signal"],
+            words=words.signal(item["signal"]),
+            value=item["value"],
+            unit=SIGNALS[item["signal"]].unit if item["signal"] in SIGNALS else "",
+            typical_low=item["typical_low"],
+            typical_high=item["typical_high"],
+        )
+        for item in items
+    ]
+
+
+def report(row: Mapping[str, Any], words: Words) -> Report:
+    """Make the report of one row of a score frame."""
+    return Report(
+        creator_id=row["creator_id"],
+        platform=row["platform"],
+        followers=_known(row["followers"]),
+        tier=_known(row["tier"]),
+        authenticity=Estimate(**_estimate(row, "authenticity", "authenticity")),
+        heads=[_head(row, head, words) for head in HEADS],
+        evidence=evidence_of(row, words),
+        coverage=Coverage(posts=_known(row["coverage_posts"]), days=_known(row["coverage_days"])),
+        growth_28d=_known(row["growth_28d"]),
+        as_of=_known(row["as_of"]),
+    )
+
+
+def score_response(scores: pd.DataFrame, words: Words) -> ScoreResponse:
+    """Make the answer to a request to score, from its score frame of one row or more."""
+    rows = records(scores)
+    model = _model(rows[0])
+    return ScoreResponse(
+        reports=[report(row, words) for row in rows],
+        model=model,
+        simulated=model.data == "simulated",
+        notice=words.notice(model.data),
+    )
+
+
+def _ranked(row: Mapping[str, Any]) -> Ranked:
+    return Ranked(
+        rank=row["rank"],
+        creator_id=row["creator_id"],
+        platform=row["platform"],
+        handle=_known(row["handle"]),
+        display_name=_known(row["display_name"]),
+        followers=_known(row["followers"]),
+        tier=_known(row["tier"]),
+        niche=_known(row["niche"]),
+        authenticity=Estimate(**_estimate(row, "authenticity", "authenticity")),
+        assessed=row["authenticity_assessed"],
+        fit=_known(row["fit"]),
+        score=row["score"],
+        reasons=row["reasons"].split(REASON_SEPARATOR),
+        as_of=_known(row["as_of"]),
+        model=_model(row),
+    )
+
+
+def catalogue_notice(catalogue: Catalogue, words: Words) -> str:
+    """Make the notice of a catalogue's scores: the simulated one where any score needs it."""
+    if catalogue.simulated:
+        return words.notice("simulated")
+    return words.notice(", ".join(catalogue.names("model_data"))) if len(catalogue) else ""
+
+
+def catalogue_warnings(catalogue: Catalogue, words: Words) -> list[str]:
+    """What makes the catalogue's rows hard to compare, in words."""
+    return [words.say(_WARNING_WORDS[warning]) for warning in catalogue.warnings]
+
+
+def recommend_response(catalogue: Catalogue, found: Shortlist, words: Words) -> RecommendResponse:
+    """Make the answer to a brief."""
+    return RecommendResponse(
+        creators=[_ranked(row) for row in records(found.frame)],
+        candidates=found.candidates,
+        note=found.note(words.language),
+        warnings=catalogue_warnings(catalogue, words),
+        simulated=catalogue.simulated,
+        notice=catalogue_notice(catalogue, words),
+    )

@@ -1,0 +1,66 @@
+"""From a request to tables, and from what is wrong with the tables back to the fields of the request."""
+
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+from pydantic import BaseModel, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from features.tables import CONTRACT, REQUIRED_TABLES, Problem, TableError, Tables
+from serving.schemas import History, ScoreRequest
+
+_ROW_TABLES = ("posts", "snapshots", "comments", "audience")
+
+
+def _rows(history: History, table: str) -> Sequence[BaseModel]:
+    rows: Sequence[BaseModel] = [history.creator] if table == "creators" else getattr(history, table)
+    return rows
+
+
+def _frame(request: ScoreRequest, table: str) -> pd.DataFrame:
+    rows = [
+        row.model_dump(exclude_unset=True) | {"creator_id": history.creator.creator_id}
+        for history in request.histories
+        for row in _rows(history, table)
+    ]
+    if not rows:
+        return pd.DataFrame(
+            columns=[name for name, column in CONTRACT[table].schema.columns.items() if column.required]
+        )
+    return pd.DataFrame(rows)
+
+
+def tables_of(request: ScoreRequest) -> Tables:
+    """Tables of all histories of a request, not yet checked; an optional table without rows is left out."""
+    frames = {table: _frame(request, table) for table in ("creators", *_ROW_TABLES)}
+    return {table: frame for table, frame in frames.items() if table in REQUIRED_TABLES or not frame.empty}
+
+
+def _locations(request: ScoreRequest, problem: Problem) -> Iterator[tuple[str | int, ...]]:
+    positions = [
+        (history, row)
+        for history, one in enumerate(request.histories)
+        for row in range(len(_rows(one, problem.table) if problem.table in ("creators", *_ROW_TABLES) else ()))
+    ]
+    for row in problem.rows:
+        history, position = positions[row - 1]
+        if problem.table == "creators":
+            yield ("histories", history, "creator", problem.column)
+        else:
+            yield ("histories", history, problem.table, position, problem.column)
+    if not problem.rows:
+        yield ("histories", problem.table, problem.column)
+
+
+def located(error: TableError, request: ScoreRequest) -> ValidationError:
+    """Say what is wrong with the tables as an error of the request that names its fields."""
+    details = [
+        InitErrorDetails(
+            type=PydanticCustomError("table", "{what}", {"what": f"{problem.found}; expected {problem.expected}"}),
+            loc=location,
+            input=None,
+        )
+        for problem in error.problems
+        for location in _locations(request, problem)
+    ]
+    return ValidationError.from_exception_data("ScoreRequest", details)

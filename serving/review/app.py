@@ -1,0 +1,260 @@
+"""The review page as an ASGI app; everything it shows is in the address, so that a view can be shared."""
+
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import anyio.to_thread
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.datastructures import QueryParams
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from features.tables import HEADS, PLATFORMS, TIERS
+from serving.catalogue import Catalogue, records
+from serving.gate import PageHeaders
+from serving.ranking import REASON_SEPARATOR, Brief, reasons, shortlist, why_not_assessed
+from serving.reports import catalogue_notice, catalogue_warnings, report
+from serving.words import LANGUAGES, N_, Language, Words, words_for
+
+_HERE = Path(__file__).parent
+_SIZES = (20, 50, 100)
+_MINIMA = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+#: Creators of one page; more is an export's work.
+_MOST_SHOWN = 200
+
+_NAMES: dict[str, str] = {
+    "instagram": "Instagram",
+    "tiktok": "TikTok",
+    "youtube": "YouTube",
+    "facebook": "Facebook",
+    "nano": N_("nano"),
+    "micro": N_("micro"),
+    "macro": N_("macro"),
+    "mega": N_("mega"),
+}
+_FIELD_WORDS: dict[str, str] = {
+    "text": N_("Brief"),
+    "platforms": N_("Platform"),
+    "tiers": N_("Tier"),
+    "niches": N_("Niche"),
+    "min_authenticity": N_("Minimum authenticity"),
+    "k": N_("Creators shown"),
+}
+
+
+def creator_path(creator_id: str) -> str:
+    """Path of a creator's page inside the app."""
+    return f"/creators/{quote(creator_id, safe='')}"
+
+
+@dataclass(frozen=True)
+class View:
+    """What the address asks for.
+
+    Attributes
+    ----------
+    language : {"en", "vi"}
+    query : QueryParams
+        As it came; links carry it on.
+    root : str
+        Path that the app is mounted under.
+    """
+
+    language: Language
+    query: QueryParams
+    root: str
+
+    def link(self, path: str = "/", **changes: str) -> str:
+        """Address of a page of the app with the same state, some of it changed."""
+        state = [(name, value) for name, value in self.query.multi_items() if value and name not in changes]
+        encoded = urlencode([*state, *changes.items()])
+        return f"{self.root}{path}?{encoded}" if encoded else f"{self.root}{path}"
+
+    def creator(self, creator_id: str) -> str:
+        """Address of a creator's page."""
+        return self.link(creator_path(creator_id))
+
+    def brief(self) -> Brief:
+        """The brief and filters of the address.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            Where a value of the address is none that the form can send.
+        """
+        values: dict[str, Any] = {
+            "text": self.query.get("brief", ""),
+            "platforms": [name for name in self.query.getlist("platform") if name],
+            "tiers": [name for name in self.query.getlist("tier") if name],
+            "niches": [name for name in self.query.getlist("niche") if name],
+            "min_authenticity": self.query.get("min_authenticity") or None,
+            "include_not_assessed": True if self.query.get("not_assessed") else None,
+        }
+        if self.query.get("k"):
+            values["k"] = self.query["k"]
+        brief = Brief.model_validate(values)
+        return brief.model_copy(update={"k": min(brief.k, _MOST_SHOWN)})
+
+
+def _view(request: Request) -> View:
+    asked = request.query_params.get("lang", "")
+    language: Language = "vi" if asked == "vi" else "en"
+    return View(language, request.query_params, request.scope.get("root_path", ""))
+
+
+@lru_cache
+def _environment(language: Language) -> Environment:
+    words = words_for(language)
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.install_gettext_translations(words.translations, newstyle=True)  # type: ignore[attr-defined]
+    environment.globals |= {"words": words, "languages": LANGUAGES, "N_": N_, "named": partial(_named, words)}
+    return environment
+
+
+def _named(words: Words, name: str) -> str:
+    return words.say(_NAMES.get(name, name))
+
+
+def _page(view: View, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    html = _environment(view.language).get_template(template).render({"view": view, "path": "/"} | values)
+    return HTMLResponse(html, status_code=status, headers={"Content-Language": view.language})
+
+
+def _message(view: View, status: int, title: str, text: str, lines: list[str] | None = None) -> HTMLResponse:
+    return _page(view, "message.html", status, title=title, text=text, lines=lines or [])
+
+
+def _no_catalogue(view: View, trouble: str) -> HTMLResponse:
+    say = words_for(view.language).say
+    text = N_("There is no catalogue yet. Score creators into one, then start the server again:")
+    lines = ["realreach score DIR --out .realreach/catalogue.parquet"]
+    return _message(view, 503, say(N_("No catalogue")), say(text), [*lines, *([trouble] if trouble else [])])
+
+
+def _wrong(view: View, error: ValidationError) -> HTMLResponse:
+    say = words_for(view.language).say
+    names = {str(problem["loc"][0]) for problem in error.errors()}
+    text = say(N_("The address asks for something that cannot be read. Start again from the form."))
+    return _message(view, 400, say(N_("Cannot read this address")), text, sorted(say(_FIELD_WORDS[n]) for n in names))
+
+
+def _shown_row(row: dict[str, Any], catalogue: Catalogue, words: Words) -> dict[str, Any]:
+    known = {name: None if pd.isna(value) else value for name, value in row.items()}
+    why = "" if known["authenticity_assessed"] else why_not_assessed(catalogue.creator(row["creator_id"]), words)
+    # the cell of authenticity already says why there is none
+    said = row["reasons"].split(REASON_SEPARATOR)
+    shown = [reason for reason in said if not why or why not in reason]
+    return known | {"why": why, "shown": shown}
+
+
+def _shortlist(view: View, catalogue: Catalogue, brief: Brief) -> HTMLResponse:
+    words = words_for(view.language)
+    found = shortlist(catalogue, brief, view.language)
+    rows = [_shown_row(row, catalogue, words) for row in records(found.frame)]
+    return _page(
+        view,
+        "shortlist.html",
+        brief=brief,
+        rows=rows,
+        candidates=found.candidates,
+        total=len(catalogue),
+        note=found.note(view.language),
+        notice=catalogue_notice(catalogue, words),
+        simulated=catalogue.simulated,
+        warnings=catalogue_warnings(catalogue, words),
+        platforms=[name for name in PLATFORMS if name in set(catalogue.names("platform")) | set(brief.platforms)],
+        tiers=TIERS,
+        niches=catalogue.names("niche"),
+        sizes=sorted({*_SIZES, brief.k}),
+        minima=sorted({*_MINIMA, *([brief.min_authenticity] if brief.min_authenticity else [])}),
+    )
+
+
+def _creator(view: View, catalogue: Catalogue, creator_id: str) -> HTMLResponse:
+    words = words_for(view.language)
+    try:
+        row = catalogue.creator(creator_id)
+    except KeyError:
+        return _not_found(view)
+    match = catalogue.texts.match(view.query.get("brief", ""))
+    position = catalogue.position(creator_id)
+    return _page(
+        view,
+        "creator.html",
+        path=creator_path(creator_id),
+        row={name: None if pd.isna(value) else value for name, value in row.items()},
+        report=report(row, words),
+        reasons=reasons(row, match.words([position])[0], words),
+        fit=None if match.missing else float(match.similarities[position]),
+        why=why_not_assessed(row, words) if pd.isna(row["authenticity"]) else "",
+        notice=words.notice(row["model_data"]),
+        simulated=row["model_data"] == "simulated",
+        heads=HEADS,
+    )
+
+
+def _not_found(view: View) -> HTMLResponse:
+    say = words_for(view.language).say
+    return _message(view, 404, say(N_("Not found")), say(N_("There is no such page, or no such creator.")))
+
+
+async def _show_shortlist(request: Request) -> Response:
+    view, catalogue = _view(request), request.app.state.catalogue
+    if catalogue is None:
+        return _no_catalogue(view, request.app.state.trouble)
+    try:
+        brief = view.brief()
+    except ValidationError as error:
+        return _wrong(view, error)
+    return await anyio.to_thread.run_sync(_shortlist, view, catalogue, brief)
+
+
+async def _show_creator(request: Request) -> Response:
+    view, catalogue = _view(request), request.app.state.catalogue
+    if catalogue is None:
+        return _no_catalogue(view, request.app.state.trouble)
+    return await anyio.to_thread.run_sync(_creator, view, catalogue, request.path_params["creator_id"])
+
+
+async def _show_nothing(request: Request) -> Response:
+    return _not_found(_view(request))
+
+
+def make_review_app(catalogue: Catalogue | None = None, trouble: str = "") -> Starlette:
+    """Make the review page.
+
+    Parameters
+    ----------
+    catalogue : Catalogue, optional
+        Creators to show; may be set later as `app.state.catalogue`.
+    trouble : str
+        Why there is none; may be set later as `app.state.trouble`.
+    """
+    app = Starlette(
+        routes=[
+            Route("/", _show_shortlist),
+            Route("/creators/{creator_id:path}", _show_creator),
+            Mount("/static", StaticFiles(directory=_HERE / "static")),
+            Route("/{path:path}", _show_nothing),
+        ],
+        middleware=[Middleware(PageHeaders)],
+    )
+    app.state.catalogue = catalogue
+    app.state.trouble = trouble
+    return app

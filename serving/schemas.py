@@ -1,0 +1,328 @@
+"""What goes into the endpoint and what comes out of it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+
+from serving.catalogue import Filters, Platform
+from serving.ranking import LONGEST_BRIEF
+from serving.words import Language
+
+#: Histories of one request.
+MOST_HISTORIES = 100
+#: Rows of one table of one history: two thousand posts a year for five years, and their comments.
+MOST_POSTS, MOST_SNAPSHOTS, MOST_COMMENTS, MOST_ACCOUNTS = 10_000, 20_000, 100_000, 100_000
+#: Creators that one answer ranks.
+MOST_RANKED = 200
+
+
+def _refuse_numbers(value: Any) -> Any:
+    if isinstance(value, (bool, int, float)):
+        message = "a time is an ISO 8601 text, such as 2026-01-31T18:00:00Z: a number has no unit"
+        raise ValueError(message)
+    return value
+
+
+def _as_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+Time = Annotated[datetime, BeforeValidator(_refuse_numbers), AfterValidator(_as_utc)]
+#: Above any count of any platform, and far inside 64 bits.
+Count = Annotated[int, Field(ge=0, le=10**15, strict=True)]
+Money = Annotated[float, Field(ge=0, le=1e12)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Id = Annotated[str, Field(min_length=1, max_length=200)]
+Short = Annotated[str, Field(max_length=500)]
+Long = Annotated[str, Field(max_length=20_000)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, protected_namespaces=())
+
+
+class CreatorIn(_Model):
+    """A row of the creators table."""
+
+    creator_id: Id
+    platform: Platform
+    followers: Count | None
+    handle: Short | None = None
+    display_name: Short | None = None
+    bio: Long | None = None
+    language: Short | None = None
+    country: Short | None = None
+    niche: Short | None = None
+    following: Count | None = None
+    posts_count: Count | None = None
+    is_verified: bool | None = None
+    is_business: bool | None = None
+    created_at: Time | None = None
+    observed_at: Time | None = None
+    price_per_post: Money | None = None
+    currency: Short | None = None
+    barter_ok: bool | None = None
+
+
+class PostIn(_Model):
+    """A row of the posts table; several observations of one post are several rows."""
+
+    post_id: Id
+    published_at: Time
+    likes: Count | None
+    comments: Count | None
+    observed_at: Time | None = None
+    kind: Literal["photo", "carousel", "video", "short", "story", "live", "text"] | None = None
+    caption: Long | None = None
+    views: Count | None = None
+    shares: Count | None = None
+    saves: Count | None = None
+    is_sponsored: bool | None = None
+    sponsor: Short | None = None
+    creator_id: Id | None = None
+
+
+class SnapshotIn(_Model):
+    """A row of the snapshots table."""
+
+    observed_at: Time
+    followers: Count | None
+    following: Count | None = None
+    posts_count: Count | None = None
+    total_views: Count | None = None
+    creator_id: Id | None = None
+
+
+class CommentIn(_Model):
+    """A row of the comments table; authors are pseudonyms."""
+
+    post_id: Id
+    author_id: Id
+    published_at: Time
+    text: Long | None
+    comment_id: Id | None = None
+    likes: Count | None = None
+    creator_id: Id | None = None
+
+
+class AccountIn(_Model):
+    """A row of the audience table."""
+
+    account_id: Id
+    relation: Literal["follower", "liker", "commenter"] | None = None
+    platform: Platform | None = None
+    followers: Count | None = None
+    following: Count | None = None
+    posts_count: Count | None = None
+    bio_length: Count | None = None
+    username_length: Count | None = None
+    username_digits: Count | None = None
+    has_picture: bool | None = None
+    is_private: bool | None = None
+    is_verified: bool | None = None
+    is_business: bool | None = None
+    has_external_url: bool | None = None
+    creator_id: Id | None = None
+
+
+class History(_Model):
+    """The tables of one creator; `creator_id` of a row is that of the creator, and may be left out."""
+
+    creator: CreatorIn
+    posts: Annotated[list[PostIn], Field(max_length=MOST_POSTS)]
+    snapshots: Annotated[list[SnapshotIn], Field(max_length=MOST_SNAPSHOTS)] = []
+    comments: Annotated[list[CommentIn], Field(max_length=MOST_COMMENTS)] = []
+    audience: Annotated[list[AccountIn], Field(max_length=MOST_ACCOUNTS)] = []
+
+    @model_validator(mode="after")
+    def _rows_are_of_the_creator(self) -> Self:
+        tables: dict[str, Sequence[PostIn | SnapshotIn | CommentIn | AccountIn]] = {
+            "posts": self.posts,
+            "snapshots": self.snapshots,
+            "comments": self.comments,
+            "audience": self.audience,
+        }
+        for name, rows in tables.items():
+            for position, row in enumerate(rows):
+                if row.creator_id not in (None, self.creator.creator_id):
+                    message = f"{name}.{position}.creator_id is {row.creator_id!r}, not that of the creator"
+                    raise ValueError(message)
+        return self
+
+
+_EXAMPLE_HISTORY: dict[str, JsonValue] = {
+    "creator": {
+        "creator_id": "c1",
+        "platform": "instagram",
+        "handle": "linh.skin",
+        "followers": 23_400,
+        "observed_at": "2026-01-09T00:00:00Z",
+    },
+    "posts": [
+        {
+            "post_id": "p1",
+            "published_at": "2026-01-05T11:00:00Z",
+            "observed_at": "2026-01-09T00:00:00Z",
+            "likes": 812,
+            "comments": 34,
+            "caption": "Serum mới",
+        },
+    ],
+    "snapshots": [
+        {"observed_at": "2026-01-01T00:00:00Z", "followers": 22_900},
+        {"observed_at": "2026-01-09T00:00:00Z", "followers": 23_400},
+    ],
+}
+
+
+class ScoreRequest(_Model):
+    """Histories to score, at most 100."""
+
+    model_config = ConfigDict(
+        title="ScoreRequest",
+        json_schema_extra={"example": {"histories": [_EXAMPLE_HISTORY], "as_of": "2026-01-10T00:00:00Z"}},
+    )
+
+    histories: Annotated[list[History], Field(min_length=1, max_length=MOST_HISTORIES)]
+    as_of: Time | None = Field(
+        default=None,
+        description=(
+            "Nothing known later is used; a row without observed_at is known from now. Where as_of is left out, it is "
+            "when the latest row was observed."
+        ),
+    )
+    language: Language = "en"
+
+    @model_validator(mode="after")
+    def _creators_are_distinct(self) -> Self:
+        seen: dict[str, int] = {}
+        for position, history in enumerate(self.histories):
+            first = seen.setdefault(history.creator.creator_id, position)
+            if first != position:
+                message = f"histories.{position} and histories.{first} have the same creator_id"
+                raise ValueError(message)
+        return self
+
+
+class RecommendRequest(_Model):
+    """A brief, which creators it asks for, and how many."""
+
+    model_config = ConfigDict(
+        title="RecommendRequest",
+        json_schema_extra={
+            "example": {
+                "brief": "Tìm reviewer mỹ phẩm cho da dầu, serum dưỡng ẩm",
+                "filters": {"platforms": ["instagram", "tiktok"], "tiers": ["micro"], "min_authenticity": 0.7},
+                "k": 10,
+                "language": "vi",
+            }
+        },
+    )
+
+    brief: Annotated[str, Field(max_length=LONGEST_BRIEF)]
+    filters: Filters = Filters()
+    k: Annotated[int, Field(ge=1, le=MOST_RANKED)] = 20
+    language: Language = "en"
+
+
+class ModelInfo(_Model):
+    """The model behind a score."""
+
+    name: str | None
+    version: str | None
+    data: str = Field(description="What it was trained on; `simulated` for simulated creators.")
+
+
+class Estimate(_Model):
+    """A probability with its interval; null where it could not be assessed."""
+
+    probability: Fraction | None
+    low: Fraction | None
+    high: Fraction | None
+
+
+class HeadReport(Estimate):
+    """One kind of manipulation: the probability that the history shows it."""
+
+    head: str
+    words: str
+    flagged: bool | None = Field(description="Above the shipped threshold; null where not assessed.")
+    assessed: bool
+    reason: str = Field(description="Why it was not assessed; empty where it was.")
+
+
+class Evidence(_Model):
+    """A signal behind a head, with the range that is typical."""
+
+    head: str
+    signal: str
+    words: str
+    value: float | None
+    unit: str
+    typical_low: float | None
+    typical_high: float | None
+
+
+class Coverage(_Model):
+    """What the history holds."""
+
+    posts: int | None
+    days: int | None
+
+
+class Report(_Model):
+    """What is said of one creator. `authenticity` is a probability, high = authentic."""
+
+    creator_id: str
+    platform: str
+    followers: int | None
+    tier: str | None
+    authenticity: Estimate
+    heads: list[HeadReport]
+    evidence: list[Evidence] = Field(description="The strongest first.")
+    coverage: Coverage
+    growth_28d: float | None = Field(description="Change of followers in 28 days, as a share of followers.")
+    as_of: datetime | None
+
+
+class _Answer(_Model):
+    simulated: bool = Field(description="Whether a model behind a score was trained on simulated creators.")
+    notice: str = Field(description="To be shown wherever a score is shown.")
+
+
+class ScoreResponse(_Answer):
+    """One report a history, in the order of the request."""
+
+    reports: list[Report]
+    model: ModelInfo
+
+
+class Ranked(_Model):
+    """A creator's place for a brief and the reasons."""
+
+    rank: int
+    creator_id: str
+    platform: str
+    handle: str | None
+    display_name: str | None
+    followers: int | None
+    tier: str | None
+    niche: str | None
+    authenticity: Estimate
+    assessed: bool = Field(description="Where false, the place assumes the base rate of authenticity.")
+    fit: Fraction | None = Field(description="Cosine of brief and texts; null where it cannot be told.")
+    score: Fraction
+    reasons: list[str]
+    as_of: datetime | None
+    model: ModelInfo
+
+
+class RecommendResponse(_Answer):
+    """Creators of the catalogue for a brief, best first."""
+
+    creators: list[Ranked]
+    candidates: int = Field(description="Creators that passed the filters.")
+    note: str = Field(description="Why there is no fit; empty where there is.")
+    warnings: list[str]

@@ -1,0 +1,114 @@
+"""From tables to a score frame: the one path of batch scoring and of a request."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features.content import profile_texts
+from features.histories import Events, Histories, make_histories
+from features.signals import compute_signals, registry_hash
+from features.tables import HEADS, Tables, tier_of
+from serving.models import LoadedModel
+from serving.words import words_for
+from training.authenticity import NEEDS
+
+_PROFILE = ("platform", "handle", "display_name", "niche", "country", "language")
+#: Shares of manufactured followers, likes, views and comments: columns of the contract that no model estimates yet.
+_SHARES = ("followers", "likes", "views", "comments")
+
+
+def _last(events: Events, column: str) -> np.ndarray:
+    """Value of each creator's last row, NaN where it has none."""
+    last = np.full(events.counts.size, np.nan)
+    owners = np.flatnonzero(events.counts > 0)
+    last[owners] = events[column][events.offsets[owners + 1] - 1]
+    return last
+
+
+def _days_covered(snapshots: Events) -> np.ndarray:
+    days = np.zeros(snapshots.counts.size)
+    owners = np.flatnonzero(snapshots.counts > 0)
+    times = snapshots["observed_at"]
+    days[owners] = times[snapshots.offsets[owners + 1] - 1] - times[snapshots.offsets[owners]]
+    return days
+
+
+def _reason(head: str, row: Mapping[Any, Any], evidence: list[dict[str, Any]]) -> str:
+    if not row[f"{head}_assessed"]:
+        return NEEDS[head][1]
+    if not row[f"{head}_flagged"]:
+        return ""
+    words = words_for("en")
+    carried = [words.evidence(item) for item in evidence if item["head"] == head]
+    return ": ".join([words.head(head), "; ".join(carried)]) if carried else words.head(head)
+
+
+def _with_reasons(scores: pd.DataFrame, evidence: list[list[dict[str, Any]]]) -> pd.DataFrame:
+    rows = scores.to_dict("records")
+    reasons = {
+        f"{head}_reason": [_reason(head, row, items) for row, items in zip(rows, evidence, strict=True)]
+        for head in HEADS
+    }
+    return scores.assign(**reasons, evidence=[json.dumps(items) for items in evidence])
+
+
+def _profiles(histories: Histories) -> pd.DataFrame:
+    creators = histories.creators.set_index("creator_id")
+    last_post = pd.to_datetime(_last(histories.posts, "published_at"), unit="D", utc=True)
+    return pd.DataFrame(
+        {
+            **{name: creators[name] if name in creators else pd.Series(dtype="str") for name in _PROFILE},
+            "followers": creators["followers"],
+            "tier": tier_of(creators["followers"]),
+            "as_of": histories.as_of,
+            "coverage_posts": histories.posts.counts,
+            "coverage_days": np.round(_days_covered(histories.snapshots)).astype(np.int64),
+            "last_post_at": last_post.astype("datetime64[us, UTC]"),
+        },
+        index=creators.index,
+    )
+
+
+def score_tables(
+    tables: Tables, loaded: LoadedModel, as_of: pd.Timestamp, *, imported_at: pd.Timestamp
+) -> pd.DataFrame:
+    """Score every creator of checked tables.
+
+    Parameters
+    ----------
+    tables : dict of str to DataFrame
+        As `features.tables.check_tables` returns them.
+    loaded : LoadedModel
+        The authenticity model and what it is registered as.
+    as_of : Timestamp
+        Moment of knowledge, UTC.
+    imported_at : Timestamp
+        When the tables were imported: what rows without an observation time are known from.
+
+    Returns
+    -------
+    DataFrame
+        The score frame of the contract, one row a creator, sorted by creator_id.
+    """
+    histories = make_histories(tables, as_of, imported_at=imported_at)
+    signals = compute_signals(histories)
+    scores = loaded.model.score(signals)
+    evidence = loaded.model.evidence(signals, scores, histories.creators["platform"])
+    shares = {f"inauthentic_{what}_share{end}": np.nan for what in _SHARES for end in ("", "_low", "_high")}
+    frame = (
+        _profiles(histories)
+        .join(_with_reasons(scores, evidence))
+        .assign(
+            **shares,
+            growth_28d=signals["follower_growth_28d"],
+            profile_text=profile_texts(tables, as_of, imported_at=imported_at),
+            model_name=loaded.name,
+            model_version=loaded.version,
+            model_data=loaded.model.metadata["data"],
+            registry_hash=registry_hash(),
+        )
+    )
+    return frame.reset_index()

@@ -1,0 +1,161 @@
+"""Words, numbers and dates in the languages people read: English, and Vietnamese from `translations/vi.po`."""
+
+import gettext
+import io
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+from importlib import resources
+from typing import Any, Literal
+
+from babel.dates import format_date
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal, format_percent
+
+from features.signals import SIGNALS
+
+Language = Literal["en", "vi"]
+LANGUAGES: dict[Language, str] = {"en": "English", "vi": "Tiếng Việt"}
+
+
+def N_(message: str) -> str:  # noqa: N802 - the name message extractors look for
+    """Mark a message for translation where it is defined, to be translated where it is shown."""
+    return message
+
+
+#: What `model_data` says of a model trained on simulated creators.
+SIMULATED = N_("simulated")
+#: What signals of a head are consistent with, as it follows "signals consistent with".
+HEAD_WORDS: dict[str, str] = {
+    "bought_followers": N_("bought followers"),
+    "bought_likes": N_("bought likes"),
+    "bought_views": N_("bought views"),
+    "comment_bots": N_("comment bots"),
+    "engagement_pods": N_("engagement pods"),
+}
+_UNIT_WORDS: dict[str, str] = {
+    "days": N_("{value} days"),
+    "posts a week": N_("{value} posts a week"),
+    "log ratio": N_("{value} times"),
+    "robust sd": N_("{value}× the usual spread"),
+}
+#: Below this a percentage is shown with a decimal more.
+_SMALL_SHARE = 0.1
+#: The smallest share that is shown as a number.
+_LEAST_SHARE = 0.001
+
+
+def _unit(name: str) -> str:
+    signal = SIGNALS.get(name)
+    return signal.unit if signal else ""
+
+
+class Words:
+    """Everything that is said in one language."""
+
+    def __init__(self, language: Language, translations: gettext.NullTranslations) -> None:
+        self.language = language
+        self.translations = translations
+
+    def say(self, message: str, **values: Any) -> str:
+        """Translate a message and fill in its `{names}`."""
+        text = self.translations.gettext(message) if message else ""
+        return text.format(**values) if values else text
+
+    def number(self, value: float) -> str:
+        """A number of three significant digits, thousands whole."""
+        if value == 0 or not math.isfinite(value):
+            return format_decimal(value, locale=self.language)
+        digits = max(0, 2 - math.floor(math.log10(abs(value))))
+        return format_decimal(round(value, digits), format=f"#,##0.{'#' * min(digits, 6)}", locale=self.language)
+
+    def count(self, value: int) -> str:
+        """A whole number with the language's thousands separators."""
+        return format_decimal(int(value), locale=self.language)
+
+    def percent(self, share: float) -> str:
+        """A share as a percentage, with a decimal near 0 and 1; never rounded to certainty."""
+        if 0 < share < _LEAST_SHARE:
+            return f"<{self.percent(_LEAST_SHARE)}"
+        if 1 - _LEAST_SHARE < share < 1:
+            return f">{self.percent(1 - _LEAST_SHARE)}"
+        pattern = "#,##0.#%" if abs(share) < _SMALL_SHARE or 0.99 < share < 1 else "#,##0%"
+        return format_percent(share, format=pattern, locale=self.language)
+
+    def date(self, moment: datetime) -> str:
+        """The UTC day of a moment."""
+        return format_date(moment, format="medium", locale=self.language)
+
+    def signal(self, name: str) -> str:
+        """What a signal is, in words; its name where the registry does not know it."""
+        signal = SIGNALS.get(name)
+        return name if signal is None else signal.words(self.language)
+
+    def value(self, name: str, value: float) -> str:
+        """Value of a signal with its unit."""
+        unit = _unit(name)
+        bare = self.bare_value(name, value)
+        return self.say(_UNIT_WORDS[unit], value=bare) if unit in _UNIT_WORDS else bare
+
+    def bare_value(self, name: str, value: float) -> str:
+        """Value of a signal where its unit has been said."""
+        unit = _unit(name)
+        if unit.startswith("share"):
+            return self.percent(value)
+        return self.number(math.exp(value) if unit == "log ratio" else value)
+
+    def evidence(self, item: Mapping[str, Any]) -> str:
+        """A signal, its value and its typical range."""
+        name, value = str(item["signal"]), item["value"]
+        if value is None:
+            return self.signal(name)
+        text = f"{self.signal(name)}: {self.value(name, value)}"
+        typical = self.typical(item)
+        return f"{text} ({typical})" if typical else text
+
+    def typical(self, item: Mapping[str, Any]) -> str:
+        """The range that is typical for a signal; empty where it is not known."""
+        if item["typical_low"] is None or item["typical_high"] is None:
+            return ""
+        name = str(item["signal"])
+        low, high = (self.bare_value(name, item[end]) for end in ("typical_low", "typical_high"))
+        return self.say(N_("typically {low} to {high}"), low=low, high=high)
+
+    def head_name(self, head: str) -> str:
+        """Name of a head."""
+        return self.say(HEAD_WORDS[head])
+
+    def head(self, head: str) -> str:
+        """What a head screens for, in the only wording used towards people."""
+        return self.say(N_("signals consistent with {head}"), head=self.say(HEAD_WORDS[head]))
+
+    def notice(self, model_data: str) -> str:
+        """What must be said wherever a score appears: what its model was trained on."""
+        if model_data == SIMULATED:
+            return self.say(
+                N_(
+                    "This model was trained on simulated creators with simulated manipulation. Its probabilities are "
+                    "not yet measured on real cases: they help to decide what to look at first, and prove nothing "
+                    "about anyone."
+                )
+            )
+        return self.say(
+            N_("This model was trained on: {data}. A score helps to decide what to look at, and proves nothing."),
+            data=self.say(model_data),
+        )
+
+
+@lru_cache
+def words_for(language: Language) -> Words:
+    """Words of a language, its catalogue compiled in memory."""
+    if language == "en":
+        return Words(language, gettext.NullTranslations())
+    source = resources.files("serving").joinpath("translations", f"{language}.po")
+    with source.open("rb") as file:
+        catalogue = read_po(file, locale=language, abort_invalid=True)
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return Words(language, gettext.GNUTranslations(compiled))

@@ -1,0 +1,286 @@
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+from features.blocks import (
+    Block,
+    detrend,
+    make_blocks,
+    ratio,
+    row_autocorrelation,
+    row_correlation,
+    row_count,
+    row_cusum,
+    row_cv,
+    row_entropy,
+    row_gini,
+    row_mad,
+    row_max,
+    row_mean,
+    row_median,
+    row_quantile,
+    row_robust_z,
+    row_sd,
+    row_slope,
+    row_sum,
+)
+
+NAN = np.nan
+Statistic = Callable[[np.ndarray], np.ndarray]
+
+STATISTICS: dict[str, Statistic] = {
+    "sum": row_sum,
+    "mean": row_mean,
+    "sd": row_sd,
+    "cv": row_cv,
+    "max": row_max,
+    "quantile": lambda x: row_quantile(x, 0.1),
+    "median": row_median,
+    "mad": row_mad,
+    "gini": lambda x: row_gini(np.abs(x)),
+    "correlation": lambda x: row_correlation(x, np.broadcast_to(np.arange(x.shape[1]) % 5.0, x.shape)),
+    "autocorrelation": row_autocorrelation,
+    "slope": lambda x: row_slope(x, np.broadcast_to(np.arange(x.shape[1]) / 7.0, x.shape)),
+    "cusum": row_cusum,
+    "entropy": lambda x: row_entropy(np.abs(np.floor(x)) % 6, 6),
+}
+
+# eighths are exact in binary: an oracle that adds in another order then still agrees on what is constant
+_cells = st.one_of(st.just(NAN), st.integers(-800, 800).map(lambda number: number / 8))
+_shapes = st.tuples(st.integers(1, 4), st.integers(1, 24))
+rows_with_gaps = _shapes.flatmap(lambda shape: arrays(np.float64, shape, elements=_cells))
+pairs_with_gaps = _shapes.flatmap(
+    lambda shape: st.tuples(arrays(np.float64, shape, elements=_cells), arrays(np.float64, shape, elements=_cells))
+)
+
+
+def _known(row: np.ndarray) -> np.ndarray:
+    return row[~np.isnan(row)]
+
+
+def _each(x: np.ndarray, oracle: Statistic, least: int) -> np.ndarray:
+    """An oracle for one row without gaps, run over rows with gaps."""
+    rows = (_known(row) for row in x)
+    return np.array([oracle(row) if row.size >= least else NAN for row in rows])
+
+
+def _agree(found: np.ndarray, expected: np.ndarray) -> None:
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def _gini(values: np.ndarray) -> float:
+    """Mean absolute difference of all pairs over twice the mean."""
+    if values.sum() == 0:
+        return NAN
+    return np.abs(values[:, None] - values[None, :]).mean() / (2 * values.mean())
+
+
+@settings(max_examples=30)
+@given(rows_with_gaps)
+def test_level_and_spread_agree_with_pandas(x: np.ndarray) -> None:
+    frame = pd.DataFrame(x)
+    _agree(row_count(x), frame.count(axis=1))
+    _agree(row_sum(x), frame.sum(axis=1))
+    _agree(row_mean(x), frame.mean(axis=1))
+    _agree(row_sd(x), frame.std(axis=1))
+    _agree(row_max(x), frame.max(axis=1))
+    _agree(row_median(x), frame.median(axis=1))
+
+
+@settings(max_examples=30)
+@given(rows_with_gaps, st.floats(0, 1))
+def test_quantile_agrees_with_numpy(x: np.ndarray, q: float) -> None:
+    _agree(row_quantile(x, q), _each(x, lambda row: np.quantile(row, q), 1))
+
+
+@settings(max_examples=30)
+@given(rows_with_gaps)
+def test_median_deviation_agrees_with_scipy(x: np.ndarray) -> None:
+    _agree(row_mad(x), _each(x, stats.median_abs_deviation, 1))
+
+
+@settings(max_examples=30)
+@given(rows_with_gaps)
+def test_gini_agrees_with_all_pairs(x: np.ndarray) -> None:
+    _agree(row_gini(np.abs(x)), _each(np.abs(x), _gini, 2))
+
+
+def _pearson(a: np.ndarray, b: np.ndarray, least: int) -> float:
+    both = ~(np.isnan(a) | np.isnan(b))
+    a, b = a[both], b[both]
+    if a.size < least or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return NAN
+    return stats.pearsonr(a, b).statistic
+
+
+@settings(max_examples=30)
+@given(pairs_with_gaps)
+def test_correlation_and_slope_agree_with_scipy(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    x, y = pair
+    _agree(row_correlation(x, y), np.array([_pearson(a, b, 3) for a, b in zip(x, y, strict=True)]))
+    slopes = []
+    for a, b in zip(x, y, strict=True):
+        both = ~(np.isnan(a) | np.isnan(b))
+        flat = both.sum() < 3 or np.ptp(b[both]) == 0
+        slopes.append(NAN if flat else stats.linregress(b[both], a[both]).slope)
+    _agree(row_slope(x, y), np.array(slopes))
+
+
+@settings(max_examples=30)
+@given(rows_with_gaps)
+def test_autocorrelation_agrees_with_scipy(x: np.ndarray) -> None:
+    _agree(row_autocorrelation(x), np.array([_pearson(row[:-1], row[1:], 5) for row in x]))
+
+
+@settings(max_examples=30)
+@given(rows_with_gaps)
+def test_cusum_agrees_with_numpy(x: np.ndarray) -> None:
+    def oracle(row: np.ndarray) -> float:
+        if np.ptp(row) == 0:
+            return NAN
+        return np.abs(np.cumsum(row - row.mean())).max() / (row.std(ddof=1) * np.sqrt(row.size))
+
+    _agree(row_cusum(x), _each(x, oracle, 10))
+
+
+@settings(max_examples=30)
+@given(rows_with_gaps)
+def test_entropy_agrees_with_scipy(x: np.ndarray) -> None:
+    labels = np.abs(np.floor(x)) % 6
+    _agree(row_entropy(labels, 6), _each(labels, lambda row: stats.entropy(np.bincount(row.astype(int)), base=2), 5))
+
+
+@settings(max_examples=30)
+@given(rows_with_gaps)
+def test_detrend_leaves_what_a_fitted_line_leaves(x: np.ndarray) -> None:
+    t = np.broadcast_to(np.arange(x.shape[1]) / 4.0, x.shape)
+    found = detrend(x, t)
+    for row, days, residual in zip(x, t, found, strict=True):
+        known = ~np.isnan(row)
+        if known.sum() >= 3:
+            expected = row[known] - np.polyval(np.polyfit(days[known], row[known], 1), days[known])
+            np.testing.assert_allclose(residual[known], expected, atol=1e-8)
+        assert np.isnan(residual[~known]).all()
+
+
+@pytest.mark.parametrize("name", STATISTICS)
+@settings(max_examples=15)
+@given(width=st.integers(1, 150), padding=st.integers(0, 170), beside=st.integers(0, 3), seed=st.integers(0, 2**32 - 1))
+def test_padding_and_neighbours_change_not_one_bit(name: str, width: int, padding: int, beside: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    row = rng.lognormal(3, 2, (1, width)) * rng.choice([1, NAN], p=[0.9, 0.1], size=(1, width))
+    wide = np.full((1 + beside, width + padding), NAN)
+    wide[0, :width] = row
+    wide[1:] = rng.lognormal(3, 2, (beside, width + padding))
+    statistic = STATISTICS[name]
+    assert np.array_equal(statistic(wide)[:1], statistic(row), equal_nan=True)
+
+
+@pytest.mark.parametrize("name", sorted(set(STATISTICS) - {"sum"}))
+@pytest.mark.parametrize("shape", [(3, 0), (3, 1), (3, 12), (0, 5)])
+def test_rows_without_values_are_nan_and_warn_of_nothing(name: str, shape: tuple[int, int]) -> None:
+    with np.errstate(all="raise"):
+        found = STATISTICS[name](np.full(shape, NAN))
+    assert np.array_equal(found, np.full(shape[0], NAN), equal_nan=True)
+
+
+@pytest.mark.parametrize("name", sorted(set(STATISTICS) - {"sum"}))
+def test_one_full_row_among_empty_ones(name: str) -> None:
+    row = np.array([[1.5, 2, 1, 3, 5, 4, 9, 2, 2, 7, 1, 1]])
+    mixed = np.vstack([np.full_like(row, NAN), row])
+    with np.errstate(all="raise"):
+        found = STATISTICS[name](mixed)
+    assert np.isnan(found[0])
+    assert np.isfinite(found[1])
+
+
+@pytest.mark.parametrize("value", [0.1, 1 / 3, float(np.log1p(997)), 1e7 / 3])
+@pytest.mark.parametrize("count", [10, 11, 97, 100, 300])
+def test_equal_values_have_no_spread_whatever_their_rounding(value: float, count: int) -> None:
+    constant, t = np.full((1, count), value), np.arange(count)[None, :] + 20_000.3
+    noise = np.random.default_rng(1).normal(size=(1, count)) * 1e6
+    assert row_mean(constant)[0] == value
+    assert row_sd(constant)[0] == 0
+    assert np.isnan(row_cusum(constant)[0])
+    assert np.isnan(row_correlation(constant, noise)[0])
+    assert np.isnan(row_correlation(noise, constant)[0])
+    assert row_slope(constant, t)[0] == 0
+    assert not detrend(constant, t).any()
+
+
+def test_a_rate_that_is_constant_but_for_the_rounding_of_times_has_no_correlation() -> None:
+    days = np.diff(20_454 + np.arange(30) / 3)[None, :]
+    views = np.random.default_rng(1).normal(size=days.shape) * 1e6
+    assert np.ptp(1e6 / days) > 0
+    assert np.isnan(row_correlation(1e6 / days, views)[0])
+    assert np.isnan(row_autocorrelation(1e6 / days)[0])
+
+
+def test_hand_computed_statistics() -> None:
+    x = np.array([[1.0, NAN, 2, 4, 3], [5, 5, 5, NAN, NAN]])
+    np.testing.assert_allclose(row_mean(x), [2.5, 5])
+    np.testing.assert_allclose(row_sd(x), [np.sqrt(5 / 3), 0])
+    np.testing.assert_allclose(row_quantile(x, 0.1), [1.3, 5])
+    np.testing.assert_allclose(row_mad(x), [1, 0])
+    np.testing.assert_allclose(row_gini(x), [0.25, 0])
+    np.testing.assert_allclose(row_robust_z(x, floor=0.5)[0], (x[0] - 2.5) / (1.4826 + 0.5))
+    assert np.isnan(row_robust_z(x)[1]).all()
+
+
+@pytest.mark.parametrize(
+    "statistic",
+    [
+        row_mean,
+        row_sd,
+        row_median,
+        row_mad,
+        row_max,
+        row_gini,
+        row_cusum,
+        lambda x, least: row_correlation(x, x, least),
+        lambda x, least: row_slope(x, x, least),
+        lambda x, least: row_entropy(x, 9, least),
+    ],
+)
+def test_too_few_values_give_nan(statistic: Callable[[np.ndarray, int], np.ndarray]) -> None:
+    x = np.array([[1.0, 2, 4, NAN, NAN], [1, 2, 4, 3, NAN]])
+    assert list(np.isnan(statistic(x, 4))) == [True, False]
+
+
+def test_ratio_by_zero_and_missing_is_nan() -> None:
+    found = ratio(np.array([1.0, 0, 1, NAN]), np.array([0.0, 0, NAN, 2]))
+    assert np.isnan(found).all()
+    assert ratio(np.array([1.0]), np.array([-2.0]))[0] == -0.5
+
+
+def _offsets(lengths: list[int]) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(0, 40), max_size=30), st.integers(1, 300))
+def test_blocks_hold_every_row_once_and_keep_to_their_cells(lengths: list[int], cells: int) -> None:
+    offsets = _offsets(lengths)
+    flat = np.arange(offsets[-1], dtype=np.float64)
+    seen: list[int] = []
+    for block in make_blocks(offsets, cells=cells):
+        padded = block.pad(flat)
+        assert padded.size <= cells or padded.shape[0] == 1
+        for creator, row in zip(block.creators, padded, strict=True):
+            known = flat[offsets[creator] : offsets[creator + 1]]
+            assert np.array_equal(row, np.pad(known, (0, row.size - known.size), constant_values=NAN), equal_nan=True)
+        seen += block.creators.tolist()
+    assert sorted(seen) == [creator for creator, length in enumerate(lengths) if length]
+
+
+def test_last_cells_of_each_row() -> None:
+    (block,) = make_blocks(_offsets([2, 4]))
+    assert isinstance(block, Block)
+    assert block.last(3).tolist() == [[True, True, False, False], [False, True, True, True]]
+    assert (block.last(9) == block.present).all()

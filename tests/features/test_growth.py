@@ -1,0 +1,358 @@
+"""Growth signals of follower curves small enough to work out by hand.
+
+Most curves gain 100 a day from 10,007: the chance floor of the spread is then √100 + 1 = 11.
+"""
+
+from collections.abc import Callable, Sequence
+from math import sqrt
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.growth import SIGNALS, rounding_unit
+
+Maker = Callable[..., pd.DataFrame]
+Compute = Callable[..., pd.Series]
+START = 10_007
+
+
+def _curve(gains: Sequence[float], start: int = START) -> list[float]:
+    return [start, *(start + np.cumsum(gains)).tolist()]
+
+
+def _gains(count: int, changed: dict[int, int]) -> list[int]:
+    """100 followers a day, but for the days of `changed`."""
+    return [changed.get(day, 100) for day in range(count)]
+
+
+def _expect(signals: pd.Series, expected: dict[str, float]) -> None:
+    found = signals[list(expected)]
+    pd.testing.assert_series_equal(found, pd.Series(expected, name=found.name, dtype=float), rtol=1e-9, atol=1e-9)
+
+
+@pytest.fixture
+def grow(snapshots_of: Maker, signals_of: Compute) -> Compute:
+    """Signals of a creator of these daily gains."""
+
+    def compute(
+        gains: Sequence[float], posts: pd.DataFrame | None = None, start: int = START, **columns: object
+    ) -> pd.Series:
+        every = columns.pop("every", "1D")
+        return signals_of(posts, snapshots_of("c1", _curve(gains, start), every=every, **columns))
+
+    return compute
+
+
+def test_the_largest_step(grow: Compute) -> None:
+    """On day 5 of 20 a thousand more than the usual hundred: ten times the usual spread of 11 and more."""
+    _expect(
+        grow(_gains(20, {5: 1100})),
+        {
+            "follower_gain_max_step_z_all": 1000 / 11,
+            "follower_gain_max_step_share_all": 1100 / (START + 500),
+            "follower_gain_max_step_of_gain_all": 1100 / 3000,
+            "follower_gain_top3_steps_of_gain_all": 1300 / 3000,
+            "follower_steps_per_90d_all": 90 / 20,
+            "follower_step_round_lot_distance_all": 0,
+            "follower_gain_gini_all": 19 * 1000 / (20 * 3000),
+        },
+    )
+
+
+def test_a_step_is_judged_by_the_day(grow: Compute) -> None:
+    """Weekly snapshots of 700: a step of 7,700 is 1,100 a day."""
+    gains = [7700 if week == 4 else 700 for week in range(8)]
+    assert grow(gains, every="7D")["follower_gain_max_step_z_all"] == pytest.approx(1000 / 11)
+
+
+def test_steady_growth_has_no_step(grow: Compute) -> None:
+    signals = grow(_gains(20, {}))
+    _expect(
+        signals,
+        {
+            "follower_gain_max_step_z_all": 0,
+            "follower_steps_per_90d_all": 0,
+            "follower_gain_gini_all": 0,
+            "follower_loss_day_share_all": 0,
+            "follower_refill_per_90d_all": 0,
+            "follower_curve_linearity_all": 1,
+            "follower_drip_evenness_all": 0,
+            "follower_drip_lift_all": 100 / 111,
+        },
+    )
+    marked = ["follower_step_view_lift_all", "follower_step_round_lot_distance_all", "follower_drop_after_step_28d"]
+    assert signals[marked].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("excess", "distance"),
+    [(1000, 0), (2500, 0), (500, 0), (20_000, 0), (1500, 1 / 3), (1037, 37 / 1037), (960, 40 / 960)],
+)
+def test_distance_from_a_round_lot(grow: Compute, excess: int, distance: float) -> None:
+    found = grow(_gains(20, {5: 100 + excess}))["follower_step_round_lot_distance_all"]
+    assert found == pytest.approx(distance, abs=1e-12)
+
+
+def test_a_step_without_a_post(grow: Compute, posts_of: Maker) -> None:
+    """Snapshots are taken at 07:00; day 5 runs from 6 January 07:00 to 7 January 07:00."""
+    gains = _gains(20, {5: 1100})
+    name = "follower_step_without_posts_max_z_all"
+    assert grow(gains, posts_of("c1", [1], first="2026-01-12"))[name] == pytest.approx(1000 / 11)
+    assert grow(gains, posts_of("c1", [1], first="2026-01-07T07:00:01Z"))[name] == pytest.approx(1000 / 11)
+    assert grow(gains, posts_of("c1", [1], first="2026-01-03T07:00:00Z"))[name] == pytest.approx(1000 / 11)
+    for posted in ("2026-01-07T07:00:00Z", "2026-01-05T12:00Z", "2026-01-03T07:00:01Z"):
+        assert grow(gains, posts_of("c1", [1], first=posted))[name] == 0
+    assert np.isnan(grow(gains)[name])  # no post at all is known
+    assert np.isnan(grow(gains, posts_of("c1", [1] * 24, first="2025-12-31"))[name])  # no interval without one
+
+
+def test_a_step_without_views(grow: Compute) -> None:
+    gains = _gains(20, {5: 1100})
+    steady = grow(gains, total_views=[1000 * day for day in range(21)])
+    _expect(
+        steady,
+        {
+            "follower_step_without_views_max_z_all": 1000 / 11,
+            "follower_step_view_lift_all": 1,
+            "follower_gain_per_1000_views_all": 3000 / 20,
+            "view_gain_max_step_z_all": 0,
+        },
+    )
+    lifted = grow(gains, total_views=np.cumsum([0] + [5000 if day == 5 else 1000 for day in range(20)]))
+    _expect(
+        lifted,
+        {
+            "follower_step_without_views_max_z_all": 0,
+            "follower_step_view_lift_all": 5,
+            "follower_gain_per_1000_views_all": 3000 / 24,
+            "follower_gain_views_correlation_all": 1,
+            "view_gain_max_step_z_all": 4000 / (sqrt(1000) + 1),
+        },
+    )
+    assert np.isnan(grow(gains)["follower_step_without_views_max_z_all"])
+
+
+@pytest.mark.parametrize(
+    ("day", "loss", "share"),
+    [(6, -500, 0.5), (10, -900, 0.5), (33, -3200, 0.5), (34, -99_000, 0), (6, -1000, 1)],
+)
+def test_followers_lost_within_28_days_of_the_step(grow: Compute, day: int, loss: int, share: float) -> None:
+    """The step of 1,000 too many ends with day 5; the curve is the lowest after the loss of `day`."""
+    signals = grow(_gains(40, {5: 1100, day: loss}), start=200_007)
+    assert signals["follower_drop_after_step_28d"] == pytest.approx(share, abs=1e-9)
+
+
+@pytest.mark.parametrize(("days", "known"), [(7, True), (6, False)])
+def test_a_drop_needs_a_week_of_watching(grow: Compute, days: int, known: bool) -> None:
+    signals = grow(_gains(20 + days, {19: 1100}))
+    assert np.isfinite(signals["follower_drop_after_step_28d"]) == known
+
+
+def test_the_largest_drop(grow: Compute) -> None:
+    signals = grow(_gains(10, {3: -100, 7: -1000}))
+    _expect(
+        signals,
+        {"follower_drop_max_share_all": 1000 / (START + 500), "follower_loss_day_share_all": 0.2},
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "refills"),
+    [
+        ({10: -500, 12: 450}, 1),
+        ({10: -500, 13: 351}, 1),
+        ({10: -500, 14: 450}, 0),  # too late
+        ({10: -500, 12: 349}, 0),  # too little
+        ({10: 45, 12: 450}, 0),  # not a marked fall
+        ({5: -500, 6: 600, 15: -500, 16: 600, 25: -500, 28: 600}, 3),
+        ({12: 450}, 0),
+    ],
+)
+def test_refills(grow: Compute, changed: dict[int, int], refills: int) -> None:
+    signals = grow(_gains(40, changed))
+    assert signals["follower_refill_per_90d_all"] == pytest.approx(refills * 90 / 40)
+
+
+def test_delivery_in_instalments(grow: Compute) -> None:
+    """Seven even days of 600 between days of 100; then the same sum with an uneven week."""
+    even = grow([100] * 12 + [600] * 7 + [100] * 12)
+    _expect(even, {"follower_drip_lift_all": 600 / 111, "follower_drip_evenness_all": 0})
+    week = [300, 900, 600, 600, 600, 300, 900]
+    uneven = grow([100] * 12 + week + [100] * 12)
+    _expect(
+        uneven,
+        {"follower_drip_lift_all": 600 / 111, "follower_drip_evenness_all": sqrt(4 * 300**2 / 6) / 600},
+    )
+
+
+def test_linearity_of_a_bent_curve(grow: Compute) -> None:
+    gains = [0] * 10 + [1] * 10
+    days, curve = np.arange(21), np.array(_curve(gains))
+    assert grow(gains)["follower_curve_linearity_all"] == pytest.approx(np.corrcoef(days, curve)[0, 1] ** 2)
+    assert np.isnan(grow([0] * 20)["follower_curve_linearity_all"])  # nothing grew
+
+
+def test_growth_over_windows(grow: Compute) -> None:
+    signals = grow(_gains(120, {}), first="2025-10-01T07:00Z", total_views=[500 * day for day in range(121)])
+    last = START + 12_000
+    _expect(
+        signals,
+        {
+            "follower_growth_28d": 2800 / (last - 2800),
+            "follower_growth_90d": 9000 / (last - 9000),
+            "view_gain_28d": 14_000 / (START + 6000),
+            "follower_gain_median_all": 100 / (START + 6000),
+            "follower_gain_mad_all": 0,
+            "follower_gain_acceleration_all": 0,
+        },
+    )
+
+
+def test_growth_is_scaled_to_its_window(grow: Compute) -> None:
+    """Snapshots every 6 days: the nearest to 28 days before the last lies 30 days before."""
+    signals = grow([600] * 10, every="6D", first="2025-12-01T07:00Z")
+    assert signals["follower_growth_28d"] == pytest.approx(2800 / (START + 3000))
+    assert np.isnan(grow([100] * 10)["follower_growth_28d"])  # ten days say nothing of 28
+
+
+def test_acceleration(grow: Compute) -> None:
+    gains = [100] * 8 + [300] * 8
+    size = np.mean(_curve(gains))
+    for hour in range(0, 24, 5):
+        signals = grow(gains, first=f"2026-01-01T{hour:02d}:00Z")
+        assert signals["follower_gain_acceleration_all"] == pytest.approx(200 / size)
+
+
+def test_spread_and_likeness_of_daily_gains(grow: Compute) -> None:
+    """Gains of 100 and 300 in turns: each is 100 from the middle, and the opposite of the next."""
+    gains = [100, 300] * 8
+    signals = grow(gains)
+    size = np.mean(_curve(gains))
+    _expect(
+        signals,
+        {
+            "follower_gain_median_all": 200 / size,
+            "follower_gain_mad_all": 100 / size,
+            "follower_gain_autocorrelation_all": -1,
+            "follower_gain_max_step_z_all": 100 / (148.26 + sqrt(200) + 1),
+        },
+    )
+
+
+def test_gain_that_follows_posting(grow: Compute, posts_of: Maker) -> None:
+    """One post at the end of day 5 is within reach of the gains of days 5 to 8."""
+    gains = _gains(20, dict.fromkeys(range(5, 9), 200))
+    signals = grow(gains, posts_of("c1", [1], first="2026-01-06T08:00Z"))
+    assert signals["follower_gain_posts_correlation_all"] == pytest.approx(1)
+    assert np.isnan(grow(gains)["follower_gain_posts_correlation_all"])
+
+
+def test_follow_and_unfollow(grow: Compute) -> None:
+    following = [100, 200] * 4 + [100]
+    _expect(
+        grow(_gains(8, {}), following=following),
+        {
+            "following_sawtooth_all": 800 / (1300 / 9),
+            "following_drop_max_share_all": 100 / (1300 / 9),
+            "following_per_follower_all": 100 / (START + 800),
+        },
+    )
+    steady = grow(_gains(8, {}), following=[100 + 10 * day for day in range(9)])
+    _expect(steady, {"following_sawtooth_all": 0, "following_drop_max_share_all": 0})
+
+
+def test_the_profile_alone(signals_of: Compute) -> None:
+    _expect(
+        signals_of(followers=200, following=300, posts_count=50),
+        {"following_per_follower_all": 1.5, "followers_per_post_all": 4},
+    )
+    for profile in ({"followers": 0, "following": 3}, {"followers": None, "following": 3}):
+        assert np.isnan(signals_of(**profile)["following_per_follower_all"])
+    assert np.isnan(signals_of(followers=9, posts_count=0)["followers_per_post_all"])
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_few_snapshots_say_little(grow: Compute, count: int) -> None:
+    signals = grow([100] * (count - 1))
+    assert signals[[signal.name for signal in SIGNALS]].isna().all()
+
+
+def test_followers_that_are_missing_or_nil(snapshots_of: Maker, signals_of: Compute) -> None:
+    hidden = signals_of(
+        None, snapshots_of("c1", [None] * 30, following=5, total_views=[100 * day for day in range(30)])
+    )
+    assert hidden[[name for name in hidden.index if name.startswith("follower_")]].isna().all()
+    assert hidden["view_gain_max_step_z_all"] == 0
+    nobody = signals_of(None, snapshots_of("c1", [0] * 30), followers=0)
+    assert not np.isinf(nobody).any()
+    assert np.isnan(nobody["follower_growth_28d"])
+    first = signals_of(None, snapshots_of("c1", [0] * 15 + [700] * 15))
+    assert not np.isinf(first).any()
+    assert first["follower_gain_max_step_of_gain_all"] == 1
+
+
+def test_rounding_units() -> None:
+    nan = np.nan
+    followers = np.array(
+        [
+            [115_000, 116_000, 118_000, nan],
+            [98_500, 99_900, 100_000, 101_000],
+            [541_237, 541_000, 542_000, 543_000],
+            [5_000, nan, 5_000, 6_000],
+            [1_200_000, 1_300_000, 1_300_000, 1_500_000],
+            [1_200_000, 1_200_000, 1_300_000, 1_300_000],
+            [700, 720, 735, 0],
+            [nan, nan, nan, nan],
+            [0, 0, 0, 0],
+        ]
+    )
+    expected = [
+        [1000, 1000, 1000, nan],
+        [100, 100, 1000, 1000],
+        [1, 1, 1, 1],
+        [10, nan, 10, 10],  # changed once: no coarser than three digits
+        [100_000] * 4,
+        [10_000] * 4,
+        [1, 1, 1, 1],
+        [nan] * 4,
+        [1, 1, 1, 1],
+    ]
+    np.testing.assert_array_equal(rounding_unit(followers), expected)
+
+
+def _published(counts: np.ndarray) -> np.ndarray:
+    """As YouTube publishes them: cut to three digits."""
+    unit = 10.0 ** np.maximum(np.floor(np.log10(counts)) - 2, 0)
+    return np.floor(counts / unit) * unit
+
+
+@pytest.mark.parametrize("start", [8_000, 61_000, 97_000, 350_000, 985_000])
+@pytest.mark.parametrize("yearly", [0.15, 1.0, 3.0])
+def test_rounded_organic_growth_has_no_steps(
+    snapshots_of: Maker, signals_of: Compute, start: int, yearly: float
+) -> None:
+    """Daily gains vary by chance and by how well the last video did, a weekly wave of ±40 %."""
+    rng = np.random.default_rng([start, int(yearly * 100)])
+    daily = start * yearly / 365 * (1 + 0.4 * np.sin(np.arange(150) * 2 * np.pi / 7))
+    exact = start + np.cumsum(rng.poisson(daily))
+    signals = signals_of(None, snapshots_of("c1", _published(exact), first="2025-09-25"), platform="youtube")
+    assert signals["follower_gain_max_step_z_all"] < 5
+    assert signals["follower_steps_per_90d_all"] == 0
+    assert np.isnan(signals["follower_step_round_lot_distance_all"])
+
+
+def test_one_visible_change_of_a_rounded_count_is_no_step(snapshots_of: Maker, signals_of: Compute) -> None:
+    signals = signals_of(None, snapshots_of("c1", [115_000] * 20 + [116_000] * 20))
+    assert signals["follower_gain_max_step_z_all"] < 5
+    # of an exact count the same change is a step
+    exact = signals_of(None, snapshots_of("c1", [115_003] * 20 + [116_003] * 20))
+    assert exact["follower_gain_max_step_z_all"] == pytest.approx(1000)
+
+
+def test_a_purchase_shows_through_rounding(snapshots_of: Maker, signals_of: Compute) -> None:
+    rng = np.random.default_rng(5)
+    exact = 97_000 + np.cumsum(rng.poisson(120, 60) + np.where(np.arange(60) == 40, 10_000, 0))
+    signals = signals_of(None, snapshots_of("c1", _published(exact)), platform="youtube")
+    assert signals["follower_gain_max_step_z_all"] > 10
+    assert signals["follower_step_round_lot_distance_all"] < 0.05

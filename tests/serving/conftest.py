@@ -1,0 +1,196 @@
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from features.tables import HEADS
+from serving.catalogue import Catalogue, check_scores
+
+AS_OF = pd.Timestamp("2026-01-10", tz="UTC")
+
+
+def score_row(creator_id: str, **changes: Any) -> dict[str, Any]:
+    """One row of a score frame: an assessed creator with nothing flagged, and what a test changes."""
+    row: dict[str, Any] = {
+        "creator_id": creator_id,
+        "platform": "instagram",
+        "handle": f"handle.{creator_id}",
+        "display_name": f"Name {creator_id}",
+        "followers": 23_400,
+        "tier": "micro",
+        "niche": "beauty",
+        "country": "VN",
+        "language": "vi",
+        "as_of": AS_OF,
+        "authenticity": 0.9,
+        "authenticity_low": 0.8,
+        "authenticity_high": 0.95,
+        "coverage_posts": 60,
+        "coverage_days": 180,
+        "growth_28d": 0.04,
+        "last_post_at": AS_OF - pd.Timedelta(days=1),
+        "evidence": "[]",
+        "profile_text": "",
+        "model_name": "authenticity",
+        "model_version": "3",
+        "model_data": "simulated",
+        "registry_hash": "abc",
+    }
+    for head in HEADS:
+        row |= {
+            f"{head}_probability": 0.05,
+            f"{head}_low": 0.02,
+            f"{head}_high": 0.1,
+            f"{head}_flagged": False,
+            f"{head}_assessed": True,
+            f"{head}_reason": "",
+        }
+    return row | changes
+
+
+def not_assessed(reason: str = "fewer than 5 posts") -> dict[str, Any]:
+    """Change a row to one that no head could assess."""
+    row: dict[str, Any] = dict.fromkeys(("authenticity", "authenticity_low", "authenticity_high"))
+    for head in HEADS:
+        row |= dict.fromkeys((f"{head}_probability", f"{head}_low", f"{head}_high", f"{head}_flagged"))
+        row |= {f"{head}_assessed": False, f"{head}_reason": reason}
+    return row
+
+
+def flagged(head: str, signal: str, value: float, low: float, high: float) -> dict[str, Any]:
+    """Change a row to one that a head flags, with its evidence."""
+    item = {"head": head, "signal": signal, "value": value, "typical_low": low, "typical_high": high}
+    return {
+        f"{head}_probability": 0.93,
+        f"{head}_low": 0.81,
+        f"{head}_high": 0.98,
+        f"{head}_flagged": True,
+        f"{head}_reason": "signals consistent with it",
+        "authenticity": 0.06,
+        "authenticity_low": 0.02,
+        "authenticity_high": 0.17,
+        "evidence": json.dumps([item]),
+    }
+
+
+def small_scores() -> pd.DataFrame:
+    """Make a small score frame: beauty, food and travel, one creator flagged, one not assessed, one of unknown size."""
+    rows = [
+        score_row(
+            "an",
+            display_name="An Nguyễn",
+            profile_text="Review mỹ phẩm cho da dầu, serum dưỡng ẩm mỗi tuần #skincare",
+        ),
+        score_row(
+            "binh",
+            display_name="Bình Trần",
+            platform="tiktok",
+            followers=48_200,
+            profile_text="Mỹ phẩm mỹ phẩm mỹ phẩm! serum da dầu giảm giá",
+            **flagged("bought_followers", "follower_gain_max_step_z_all", 31.4, 0.5, 4.2),
+        ),
+        score_row(
+            "chi",
+            display_name="Chi Lê",
+            followers=8_900,
+            tier="nano",
+            profile_text="Bún chả, phở và street food Hà Nội #anngon",
+            niche="food",
+        ),
+        score_row(
+            "dung",
+            display_name=None,
+            handle=None,
+            followers=None,
+            tier=None,
+            niche=None,
+            language=None,
+            platform="youtube",
+            country="TH",
+            profile_text="skincare serum reviews in English",
+            **not_assessed(),
+        ),
+        score_row(
+            "em",
+            display_name="Em Phạm",
+            followers=312_000,
+            tier="macro",
+            niche="travel",
+            language="en",
+            authenticity=0.7,
+            authenticity_low=0.5,
+            authenticity_high=0.84,
+            profile_text="Travel vlogs, beaches and coffee in Saigon",
+        ),
+    ]
+    return check_scores(pd.DataFrame(rows))
+
+
+@pytest.fixture
+def score_frame() -> pd.DataFrame:
+    """The small score frame, fresh for a test that changes it."""
+    return small_scores()
+
+
+@pytest.fixture
+def catalogue(score_frame: pd.DataFrame) -> Catalogue:
+    """The small catalogue, checked and ready to rank."""
+    return Catalogue.of(score_frame)
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            pytest.fail(f"the service ended with {process.returncode}:\n{log.read_text()[-3000:]}")
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/readyz", timeout=1):  # noqa: S310
+            return
+        time.sleep(0.2)
+    pytest.fail(f"the service was not ready after 90 s:\n{log.read_text()[-3000:]}")
+
+
+@pytest.fixture(scope="session")
+def service_url(champion_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a real server process with a tiny champion and the small catalogue."""
+    folder = tmp_path_factory.mktemp("service")
+    small_scores().to_parquet(folder / "catalogue.parquet", index=False)
+    port, log = _free_port(), folder / "log.txt"
+    environment = os.environ | {
+        "REALREACH_HOME": str(champion_home),
+        "REALREACH_CATALOGUE": str(folder / "catalogue.parquet"),
+        "BENTOML_HOME": str(folder / "bentoml"),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    command = [sys.executable, "-m", "bentoml", "serve", "serving.service:RealReach", "--host", "127.0.0.1"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "--port", str(port)], env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        _wait_until_ready(f"http://127.0.0.1:{port}", process, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

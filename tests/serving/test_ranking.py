@@ -1,0 +1,178 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serving.catalogue import Catalogue
+from serving.ranking import (
+    BASE_AUTHENTICITY,
+    RANKED_COLUMNS,
+    Brief,
+    BriefError,
+    make_brief,
+    order,
+    read_brief,
+    recommend,
+    shortlist,
+)
+
+fractions = st.floats(0, 1, allow_nan=False)
+
+
+def test_order_is_by_fit_times_authenticity(catalogue: Catalogue) -> None:
+    ranked = recommend(catalogue, Brief(text="mỹ phẩm da dầu"))
+    assert tuple(ranked) == RANKED_COLUMNS
+    # binh fits best and is flagged; the three others share no word and stand by their authenticity
+    assert ranked["creator_id"].tolist() == ["an", "binh", "chi", "em", "dung"]
+    assert ranked["rank"].tolist() == [1, 2, 3, 4, 5]
+    assert ranked["fit"][1] > ranked["fit"][0] > 0
+    assert ranked["score"].tolist() == pytest.approx(
+        (ranked["fit"] * [0.9, 0.06, 0.9, 0.7, BASE_AUTHENTICITY]).tolist()
+    )
+    assert ranked["authenticity_assessed"].tolist() == [True, True, True, True, False]
+
+
+@given(st.lists(st.tuples(fractions, fractions), min_size=1, max_size=8), st.data())
+def test_raising_fit_or_authenticity_never_lowers_a_place(
+    pairs: list[tuple[float, float]], data: st.DataObject
+) -> None:
+    before = np.array(pairs)
+    chosen = data.draw(st.integers(0, len(pairs) - 1))
+    column = data.draw(st.sampled_from([0, 1]))
+    after = before.copy()
+    after[chosen, column] = data.draw(st.floats(before[chosen, column], 1))
+    place_before = order(before[:, 0], before[:, 1]).tolist().index(chosen)
+    place_after = order(after[:, 0], after[:, 1]).tolist().index(chosen)
+    assert place_after <= place_before
+
+
+def test_ties_are_broken_by_creator_id(score_frame: pd.DataFrame) -> None:
+    same = score_frame.iloc[[0, 0, 0]].assign(creator_id=["z", "a", "m"])
+    ranked = recommend(Catalogue.of(same), Brief(text="serum"))
+    assert ranked["creator_id"].tolist() == ["a", "m", "z"]
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [("", "the brief has no words to compare"), ("xyzzy", "no word of the brief occurs in the catalogue")],
+)
+def test_without_fit_the_order_is_by_authenticity(catalogue: Catalogue, text: str, note: str) -> None:
+    found = shortlist(catalogue, Brief(text=text))
+    assert found.frame["creator_id"].tolist() == ["an", "chi", "em", "dung", "binh"]
+    assert found.frame["fit"].isna().all()
+    assert found.frame["score"].tolist() == [0.9, 0.9, 0.7, BASE_AUTHENTICITY, 0.06]
+    assert found.note().startswith(note)
+
+
+def test_filters_and_k(catalogue: Catalogue) -> None:
+    found = shortlist(catalogue, Brief(text="serum", platforms=("instagram",), k=2))
+    assert found.candidates == 3
+    assert found.frame["creator_id"].tolist() == ["an", "chi"]
+    assert recommend(catalogue, Brief(text="serum"), k=1)["creator_id"].tolist() == ["dung"]
+
+
+def test_nobody_passes(catalogue: Catalogue) -> None:
+    found = shortlist(catalogue, Brief(text="serum", niches=("none",)))
+    assert found.candidates == 0
+    assert found.frame.empty
+    assert tuple(found.frame) == RANKED_COLUMNS
+
+
+def test_reasons_are_neutral_and_carry_their_evidence(catalogue: Catalogue) -> None:
+    ranked = recommend(catalogue, Brief(text="my pham")).set_index("creator_id")
+    assert ranked["reason"]["binh"] == (
+        "signals consistent with bought followers: largest step up in followers against the usual spread: "
+        "31.4× the usual spread (typically 0.5 to 4.2)"
+    )
+    assert ranked["reason"]["an"] == "matches the brief in: my pham"
+    assert ranked["matched_words"]["an"] == "my pham"
+    assert ranked["reason"]["dung"] == "not assessed: fewer than 5 posts"
+    assert ranked["reason"]["em"] == "no signals above the thresholds"
+
+
+def test_reasons_in_vietnamese(catalogue: Catalogue) -> None:
+    ranked = recommend(catalogue, Brief(text="mỹ phẩm"), language="vi").set_index("creator_id")
+    assert ranked["reason"]["binh"] == (
+        "tín hiệu phù hợp với việc mua người theo dõi: bước tăng người theo dõi lớn nhất so với biến động thường ngày: "
+        "gấp 31,4 lần mức biến động thường thấy (thường từ 0,5 đến 4,2)"
+    )
+    assert ranked["reason"]["an"] == "khớp với brief ở: mỹ phẩm"
+
+
+def test_every_flagged_head_is_named_strongest_evidence_first(score_frame: pd.DataFrame) -> None:
+    def item(head: str) -> dict[str, Any]:
+        return {"head": head, "signal": "unknown_signal", "value": 2.0, "typical_low": None, "typical_high": None}
+
+    score_frame.loc[0, ["bought_likes_flagged", "comment_bots_flagged"]] = True
+    score_frame.loc[0, "evidence"] = json.dumps([item("bought_views"), item("comment_bots")])
+    ranked = recommend(Catalogue.of(score_frame), Brief()).set_index("creator_id")
+    assert ranked["reasons"]["an"].split(" · ") == [
+        "signals consistent with comment bots: unknown_signal: 2",
+        "signals consistent with bought likes",
+    ]
+
+
+def test_a_brief_from_text() -> None:
+    assert read_brief("serum cho da dầu") == Brief(text="serum cho da dầu")
+
+
+@pytest.mark.parametrize("ending", ["json", "toml", "txt"])
+def test_a_brief_from_a_file(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"brief.{ending}"
+    content = {
+        "json": '{"brand_id": "b1", "name": "Sen", "brief": "serum", "niche": "beauty", '
+        '"platforms": "TikTok; instagram", '
+        '"tiers": ["micro"], "budget": 5e7, "currency": "VND", "goal": "sales", "k": 5, "countries": null}',
+        "toml": 'brand_id = "b1"\nname = "Sen"\nbrief = "serum"\nniche = "beauty"\n'
+        'platforms = ["tiktok", "instagram"]\ntiers = "micro"\nbudget = 5e7\ncurrency = "VND"\ngoal = "sales"\nk = 5\n',
+        "txt": "\ufeffserum cho da dầu",
+    }[ending]
+    path.write_text(content, encoding="utf-8")
+    expected = Brief(
+        text="serum",
+        niches=("beauty",),
+        platforms=("tiktok", "instagram"),
+        tiers=("micro",),
+        k=5,
+        brand_id="b1",
+        name="Sen",
+        budget=5e7,
+        currency="VND",
+        goal="sales",
+    )
+    assert read_brief(str(path)) == (Brief(text="serum cho da dầu") if ending == "txt" else expected)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"brief": "serum", "colour": "red"}', r"colour: unknown; a brief has brief, niche, platforms"),
+        ('{"brief": "serum", "text": "serum"}', "say the same thing twice"),
+        ('{"brief": "serum", "platforms": "myspace"}', "platforms: Input should be 'instagram'"),
+        ('{"brief": 5}', "brief: Input should be a valid string"),
+        ('{"brief": "serum", "budget": NaN}', "budget: Input should be a finite number"),
+        ('[{"brief": "serum"}]', "expected one brief"),
+        ('{"brief": ', "not JSON"),
+        ("\udcff", "cannot be read as UTF-8"),
+    ],
+)
+def test_wrong_brief_files_say_what_is_wrong(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "brief.json"
+    path.write_bytes(content.encode("utf-8", "surrogateescape"))
+    with pytest.raises(BriefError, match=message):
+        read_brief(str(path))
+
+
+def test_a_missing_brief_file_is_not_a_text(tmp_path: Path) -> None:
+    with pytest.raises(BriefError, match="no such file"):
+        read_brief(str(tmp_path / "brief.toml"))
+
+
+def test_every_wrong_field_is_named() -> None:
+    with pytest.raises(BriefError, match=r"tiers: .*\n.*k: "):
+        make_brief({"k": 0, "tiers": "huge"})

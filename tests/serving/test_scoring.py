@@ -1,0 +1,116 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.histories import make_histories
+from features.signals import SIGNALS, compute_signals
+from features.tables import HEADS, check_tables
+from serving.catalogue import check_scores
+from serving.models import LoadedModel
+from serving.scoring import score_tables
+from training.simulation import SIMULATION_AS_OF, simulate_creators
+
+DAY = pd.Timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def loaded(trained) -> LoadedModel:
+    return LoadedModel("authenticity", trained[1].version, trained[1].model)
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[str, pd.DataFrame]:
+    return check_tables(simulate_creators(40, seed=31))
+
+
+def _score(tables, loaded, as_of=SIMULATION_AS_OF):
+    return score_tables(tables, loaded, as_of, imported_at=SIMULATION_AS_OF)
+
+
+def test_the_frame_keeps_the_contract_of_the_catalogue(tables, loaded):
+    frame = _score(tables, loaded)
+    checked = check_scores(frame)
+    assert checked["creator_id"].tolist() == sorted(tables["creators"]["creator_id"])
+    assert (frame["model_data"] == "simulated").all()
+    for what in ("followers", "likes", "views", "comments"):
+        assert frame[f"inauthentic_{what}_share"].isna().all()  # no estimator yet: null, not a guess
+    assert all(json.loads(items) is not None for items in frame["evidence"])
+
+
+def test_reasons_say_why_a_head_was_not_assessed_or_flagged(tables, loaded):
+    frame = _score(tables, loaded)
+    for head in HEADS:
+        missing = ~frame[f"{head}_assessed"]
+        assert frame.loc[missing, f"{head}_reason"].str.startswith("needs at least").all()
+        flagged = frame[f"{head}_flagged"].fillna(False).astype(bool)
+        assert frame.loc[flagged, f"{head}_reason"].str.startswith("signals consistent with ").all()
+        quiet = frame[f"{head}_assessed"] & ~flagged
+        assert (frame.loc[quiet, f"{head}_reason"] == "").all()
+
+
+def test_events_after_as_of_change_nothing(tables, loaded):
+    as_of = SIMULATION_AS_OF - 20 * DAY
+    before = {**tables}
+    for name in ("posts", "snapshots"):
+        frame = tables[name]
+        before[name] = frame[frame["observed_at"] <= as_of]
+    pd.testing.assert_frame_equal(_score(tables, loaded, as_of), _score(before, loaded, as_of), check_exact=True)
+
+
+def test_the_order_of_rows_changes_nothing(tables, loaded):
+    shuffled = {name: frame.sample(frac=1, random_state=4) for name, frame in tables.items()}
+    pd.testing.assert_frame_equal(_score(shuffled, loaded), _score(tables, loaded), check_exact=True)
+
+
+def test_training_and_scoring_read_the_same_signals(tables, loaded, monkeypatch):
+    seen = []
+    score = type(loaded.model).score
+
+    def noting(model, signals):
+        seen.append(signals)
+        return score(model, signals)
+
+    monkeypatch.setattr(type(loaded.model), "score", noting)
+    _score(tables, loaded)
+    expected = compute_signals(make_histories(tables, SIMULATION_AS_OF, imported_at=SIMULATION_AS_OF))
+    pd.testing.assert_frame_equal(seen[0], expected, check_exact=True)
+    assert list(seen[0].columns) == list(SIGNALS)
+
+
+def test_creators_without_posts_or_followers_are_in_the_frame(tables, loaded):
+    alone = pd.DataFrame(
+        {
+            "creator_id": ["empty", "zero"],
+            "platform": ["tiktok", "instagram"],
+            "followers": pd.array([100, 0], dtype="Int64"),
+        }
+    )
+    posts = tables["posts"].head(20).assign(creator_id="zero")
+    frame = _score(check_tables({"creators": alone, "posts": posts}), loaded).set_index("creator_id")
+    assert np.isnan(frame.loc["empty", "authenticity"])
+    assert frame.loc["empty", "coverage_posts"] == 0
+    assert pd.isna(frame.loc["empty", "last_post_at"])
+    assert frame.loc["zero", "coverage_posts"] == posts["post_id"].nunique()
+    assert frame.loc["zero", "tier"] == "nano"
+
+
+def test_profile_texts_hold_what_was_written_by_as_of(loaded):
+    creators = pd.DataFrame({"creator_id": ["a"], "platform": ["tiktok"], "followers": [5], "bio": ["skincare"]})
+    posts = pd.DataFrame(
+        {
+            "creator_id": "a",
+            "post_id": ["1", "2", "3"],
+            "published_at": ["2026-01-01", "2026-01-05", "2026-02-01"],
+            "observed_at": "2026-02-02",
+            "caption": ["serum", "toner", "later"],
+            "likes": 1,
+            "comments": 0,
+        }
+    )
+    posts.loc[:1, "observed_at"] = "2026-01-06"
+    tables = check_tables({"creators": creators, "posts": posts})
+    moment = pd.Timestamp("2026-01-10", tz="UTC")
+    frame = score_tables(tables, loaded, moment, imported_at=moment)
+    assert frame.loc[0, "profile_text"] == "skincare\ntoner\nserum"

@@ -1,0 +1,216 @@
+import json
+import logging
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+
+from features.tables import HEADS, check_tables
+from serving import service
+from serving.models import load_champion
+from serving.schemas import RecommendRequest
+from serving.scoring import score_tables
+from training.simulation import SIMULATION_AS_OF, simulate_creators
+from training.tracking import ModelNotFoundError
+
+CHROMIUM = shutil.which("chromium")
+IMPORTED_AT = SIMULATION_AS_OF
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[str, pd.DataFrame]:
+    return {
+        name: frame
+        for name, frame in check_tables(simulate_creators(3, seed=11)).items()
+        if name in ("creators", "posts", "snapshots")
+    }
+
+
+@pytest.fixture(scope="module")
+def histories(tables: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
+    """The simulated creators as a request sends them, in another order than their ids."""
+
+    def rows(name: str, creator_id: str) -> list[dict[str, Any]]:
+        frame = tables[name]
+        return json.loads(
+            frame[frame["creator_id"] == creator_id].to_json(orient="records", date_format="iso", date_unit="us")
+        )
+
+    return [
+        {
+            "creator": rows("creators", creator_id)[0],
+            "posts": rows("posts", creator_id),
+            "snapshots": rows("snapshots", creator_id),
+        }
+        for creator_id in sorted(tables["creators"]["creator_id"], reverse=True)
+    ]
+
+
+@pytest.fixture
+def client(service_url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=service_url, timeout=60, trust_env=False) as one:
+        yield one
+
+
+def test_without_a_champion_and_a_catalogue_the_service_says_why(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def no_champion() -> None:
+        raise ModelNotFoundError("there is no champion")
+
+    monkeypatch.setattr(service, "load_champion", no_champion)
+    monkeypatch.setenv("REALREACH_CATALOGUE", str(tmp_path / "none.parquet"))
+    loaded = service.load()
+    assert (loaded.model, loaded.catalogue) == (None, None)
+    assert loaded.model_trouble == "no model to score with: there is no champion"
+    assert "none.parquet: no such file" in loaded.catalogue_trouble
+
+
+def test_the_log_of_a_refused_request_names_fields_and_repeats_nothing() -> None:
+    with pytest.raises(ValidationError) as caught:
+        RecommendRequest.model_validate({"brief": "a secret campaign", "k": -1, "filters": {"tiers": ["secret"]}})
+    record = logging.LogRecord(
+        "x", logging.ERROR, "x", 1, "Exception on %s", ("/",), (ValidationError, caught.value, None)
+    )
+    assert service.WithoutBodies().filter(record)
+    assert record.getMessage() == "Refused a RecommendRequest: filters.tiers.0, k"
+    assert record.exc_info is None
+
+
+@pytest.mark.slow
+class TestServed:
+    def test_scores_are_those_of_the_batch(
+        self,
+        client: httpx.Client,
+        champion_home: Path,
+        tables: dict[str, pd.DataFrame],
+        histories: list[dict[str, Any]],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        as_of = IMPORTED_AT.isoformat()
+        response = client.post("/score", json={"histories": histories, "as_of": as_of, "language": "vi"})
+        assert response.status_code == 200, response.text
+        answer = response.json()
+        assert answer["simulated"]
+        assert "mô phỏng" in answer["notice"]
+        monkeypatch.setenv("REALREACH_HOME", str(champion_home))
+        monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        # a request is imported when it arrives, and so are the rows of the tables here
+        batch = score_tables(tables, load_champion(), IMPORTED_AT, imported_at=pd.Timestamp.now("UTC"))
+        by_id = batch.set_index("creator_id")
+        assert [report["creator_id"] for report in answer["reports"]] == [
+            history["creator"]["creator_id"] for history in histories
+        ]
+        for report in answer["reports"]:
+            row = by_id.loc[report["creator_id"]]
+            assert [head["head"] for head in report["heads"]] == list(HEADS)
+            for head in report["heads"]:
+                assert head["assessed"] == row[f"{head['head']}_assessed"]
+                for ours, batched in (("probability", "probability"), ("low", "low"), ("high", "high")):
+                    expected = row[f"{head['head']}_{batched}"]
+                    assert head[ours] == (None if pd.isna(expected) else pytest.approx(expected, abs=1e-12))
+            assert report["authenticity"]["probability"] == pytest.approx(row["authenticity"], abs=1e-12)
+            assert report["coverage"] == {"posts": row["coverage_posts"], "days": row["coverage_days"]}
+
+    def test_one_history_and_a_hundred_score_alike(self, client: httpx.Client, histories: list[dict[str, Any]]) -> None:
+        def reports(some: list[dict[str, Any]]) -> list[Any]:
+            body = {"histories": some, "as_of": IMPORTED_AT.isoformat()}
+            return client.post("/score", json=body).json()["reports"]
+
+        together = reports(histories)
+        with ThreadPoolExecutor(4) as pool:
+            alone = list(pool.map(lambda history: reports([history])[0], histories))
+        assert alone == together
+
+    def test_a_history_that_carries_nothing_abstains(self, client: httpx.Client) -> None:
+        history = {"creator": {"creator_id": "new", "platform": "tiktok", "followers": 100}, "posts": []}
+        report = client.post("/score", json={"histories": [history]}).json()["reports"][0]
+        assert report["authenticity"] == {"probability": None, "low": None, "high": None}
+        assert not any(head["assessed"] for head in report["heads"])
+        assert all(head["reason"] and head["flagged"] is None for head in report["heads"])
+
+    def test_recommend(self, client: httpx.Client) -> None:
+        body = {"brief": "mỹ phẩm da dầu", "filters": {"platforms": ["instagram"]}, "k": 2, "language": "vi"}
+        answer = client.post("/recommend", json=body).json()
+        assert [one["creator_id"] for one in answer["creators"]] == ["an", "chi"]
+        assert answer["creators"][0]["reasons"] == ["khớp với brief ở: mỹ phẩm da dầu"]
+        assert answer["candidates"] == 3
+        assert answer["simulated"]
+
+    @pytest.mark.parametrize(
+        ("path", "body", "field"),
+        [
+            ("/score", '{"histories": []}', ["histories"]),
+            ("/score", '{"histories": [], "extra": 1}', ["extra"]),
+            ("/recommend", '{"brief": "x", "filters": {"min_authenticity": NaN}}', ["filters", "min_authenticity"]),
+            ("/recommend", '{"brief": "x", "k": 0}', ["k"]),
+            ("/recommend", "{", []),
+            ("/recommend", "", ["brief"]),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, client: httpx.Client, path: str, body: str, field: list[str]) -> None:
+        response = client.post(path, content=body, headers={"Content-Type": "application/json"})
+        assert response.status_code == 400
+        assert field in [detail["loc"] for detail in response.json()["detail"]]
+
+    def test_tables_that_break_the_contract_are_located(
+        self, client: httpx.Client, histories: list[dict[str, Any]]
+    ) -> None:
+        broken = json.loads(json.dumps(histories[:2]))
+        broken[1]["posts"][3]["observed_at"] = "2001-01-01T00:00:00Z"
+        response = client.post("/score", json={"histories": broken})
+        assert response.status_code == 400
+        assert [detail["loc"] for detail in response.json()["detail"]] == [["histories", 1, "posts", 3, "observed_at"]]
+
+    def test_bodies_are_bounded(self, client: httpx.Client) -> None:
+        response = client.post("/score", content=b" " * (21 * 2**20), headers={"Content-Type": "application/json"})
+        assert response.status_code == 413
+
+    def test_the_addresses_of_operation(self, client: httpx.Client) -> None:
+        for path in ("/livez", "/readyz", "/metrics", "/docs", "/review/", "/review/creators/an"):
+            assert client.get(path).status_code == 200, path
+        assert client.get("/").headers["location"] == "/review/"
+        specification = client.get("/docs.json").json()
+        assert {"/score", "/recommend"} <= set(specification["paths"])
+        assert client.get("/review/nowhere").status_code == 404
+        assert "bentoml_service_request" in client.get("/metrics").text
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("language", ["en", "vi"])
+def test_the_page_in_a_browser(service_url: str, tmp_path: Path, width: int, language: str) -> None:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        context = browser.new_context(viewport={"width": width, "height": 900}, java_script_enabled=False)
+        page = context.new_page()
+        requested: list[str] = []
+        complaints: list[str] = []
+        page.on("request", lambda request: requested.append(request.url))
+        page.on("console", lambda message: complaints.append(message.text))
+        page.goto(f"{service_url}/review/?lang={language}")
+        page.locator("#brief").fill("my pham da dau")
+        page.locator("input[value=instagram]").check()
+        page.locator("button[type=submit]").click()
+        assert "platform=instagram" in page.url
+        assert page.locator("table.ranked tbody tr").count() == 3
+        assert page.locator("table.ranked svg.bar").first.is_visible()
+        page.screenshot(path=tmp_path / "shortlist.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        page.get_by_role("link", name="An Nguyễn").click()
+        assert "/review/creators/an" in page.url
+        page.locator("nav.languages a").click()
+        assert page.locator("html").get_attribute("lang") == ("en" if language == "vi" else "vi")
+        browser.close()
+    assert all(url.startswith(service_url) for url in requested)
+    assert complaints == []

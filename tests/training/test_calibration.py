@@ -1,0 +1,126 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.calibration import Calibrator, compare_calibrators, fit_calibrator, shift_base_rate
+from training.metrics import ece, log_loss
+
+probabilities = st.floats(0, 1)
+
+
+def draw(bend, rows=3000, seed=0):
+    """Outcomes of known probabilities, and scores that `bend` makes of them."""
+    generator = np.random.default_rng(seed)
+    truth = generator.beta(0.8, 1.6, size=rows)
+    return generator.random(rows) < truth, bend(truth), truth
+
+
+def overconfident(truth):
+    odds = (truth / (1 - truth)) ** 2.5
+    return odds / (1 + odds)
+
+
+def steps(truth):
+    """Rising, but far from any sigmoid: half of the creators are squeezed into a sliver of the scale."""
+    return np.where(truth < 0.3, truth / 100, 0.9 + truth / 10)
+
+
+@pytest.mark.parametrize(("bend", "kind"), [(lambda p: p, "none"), (overconfident, "sigmoid"), (steps, "isotonic")])
+def test_simplest_sufficient_kind_is_chosen_and_helps(bend, kind):
+    y, p, _ = draw(bend)
+    found = fit_calibrator(y, p)
+    assert found.kind == kind
+    y, p, truth = draw(bend, rows=20_000, seed=1)
+    calibrated = found.apply(p)
+    assert ece(y, calibrated) < 0.03
+    assert log_loss(y, calibrated) < log_loss(y, truth) + 0.008
+    table = compare_calibrators(*draw(bend)[:2])
+    assert table.index.tolist() == ["none", "sigmoid", "isotonic"]
+    assert table.loc[kind, "log_loss"] <= table["log_loss"].min() + table["standard_error"].max()
+
+
+def test_sigmoid_by_hand():
+    # log-odds of 0.8 are log 4; doubled, the odds are 16
+    found = Calibrator("sigmoid", slope=2.0).apply([0.5, 0.8, np.nan])
+    assert found[:2] == pytest.approx([0.5, 16 / 17])
+    assert np.isnan(found[2])
+
+
+def test_isotonic_by_hand():
+    found = Calibrator("isotonic", x=(0.2, 0.6), y=(0.0, 0.5), edge=0.01)
+    assert found.apply([0.0, 0.2, 0.4, 0.6, 1.0]) == pytest.approx([0.01, 0.01, 0.25, 0.5, 0.5])
+
+
+FITTED = st.sampled_from(
+    [
+        Calibrator(),
+        Calibrator("sigmoid", intercept=-3.0, slope=4.0),
+        Calibrator("isotonic", x=(0.1, 0.4, 0.8), y=(0.0, 0.5, 1.0), edge=0.01),
+    ]
+)
+
+
+@given(FITTED, st.lists(probabilities, min_size=1, max_size=20))
+def test_never_certain_never_out_of_order(calibrator, p):
+    found = calibrator.apply(sorted(p))
+    assert ((found > 0) & (found < 1)).all()
+    assert (np.diff(found) >= 0).all()
+
+
+@pytest.mark.parametrize("bend", [lambda p: p, overconfident, steps])
+def test_json_gives_the_same_numbers(bend):
+    found = fit_calibrator(*draw(bend)[:2])
+    again = Calibrator.from_dict(json.loads(json.dumps(found.to_dict(), allow_nan=False)))
+    assert again == found
+    p = np.linspace(0, 1, 50)
+    assert (again.apply(p) == found.apply(p)).all()
+
+
+def test_too_few_creators_change_nothing():
+    y, p = [1] * 12 + [0] * 12, [0.2] * 12 + [0.9] * 12
+    # twelve rows of a class are enough for five folds, three creators of a class are not
+    assert fit_calibrator(y, p, clusters=np.arange(24) // 4).kind == "none"
+    assert compare_calibrators(y, p, clusters=np.arange(24) // 4)["log_loss"].notna().tolist() == [True, False, False]
+    assert fit_calibrator([0] * 30, np.linspace(0, 1, 30)).kind == "none"
+
+
+def test_scores_upside_down_are_not_turned():
+    y, p, _ = draw(lambda truth: 1 - truth)
+    assert fit_calibrator(y, p).slope > 0
+
+
+def test_bad_input_is_named():
+    for p in ([0.5, np.nan], [0.5, 1.1]):
+        with pytest.raises(ValueError, match="probabilities"):
+            fit_calibrator([0, 1], p)
+    with pytest.raises(ValueError, match="probabilities"):
+        Calibrator().apply([-0.1])
+    with pytest.raises(ValueError, match="0 or 1"):
+        fit_calibrator([0, 2], [0.5, 0.5])
+    whole = Calibrator("isotonic", x=(0.1, 0.2), y=(0.0, 1.0)).to_dict()
+    for changed in ({"kind": "beta"}, {"x": [0.2, 0.1]}, {"x": [0.1]}, {"x": [], "y": []}):
+        with pytest.raises(ValueError, match="must be"):
+            Calibrator.from_dict(whole | changed)
+
+
+def test_base_rate_by_hand():
+    # at even odds in a balanced sample, a share of 10 % leaves 1 in 10
+    assert shift_base_rate([0.5, 0.0, 1.0], 0.5, 0.1) == pytest.approx([0.1, 0, 1])
+    assert np.isnan(shift_base_rate(np.nan, 0.5, 0.1))
+    with pytest.raises(ValueError, match="strictly between"):
+        shift_base_rate([0.5], 0.5, 1.0)
+
+
+@given(st.floats(0.001, 0.999), st.floats(0.01, 0.99), st.floats(0.01, 0.99))
+def test_base_rate_there_and_back(p, trained, assumed):
+    assert shift_base_rate(shift_base_rate(p, trained, assumed), assumed, trained) == pytest.approx(p)
+
+
+def test_base_rate_recovers_a_subsampled_population():
+    y, p, _ = draw(lambda truth: truth, rows=40_000)
+    kept = ~y | (np.random.default_rng(1).random(len(y)) < 0.2)
+    shifted = shift_base_rate(p[kept], y.mean(), y[kept].mean())
+    assert ece(y[kept], shifted) < 0.01 < ece(y[kept], p[kept])

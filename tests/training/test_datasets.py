@@ -1,0 +1,79 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.histories import make_histories
+from features.signals import compute_signals
+from features.tables import HEADS
+from training import datasets
+from training.config import AuthenticityConfig
+from training.datasets import Dataset, make_dataset
+from training.simulation import SIMULATION_AS_OF, simulate_creators
+
+
+@pytest.fixture(scope="module")
+def organic() -> dict[str, pd.DataFrame]:
+    return simulate_creators(240, seed=3)
+
+
+@pytest.fixture(scope="module")
+def dataset(organic: dict[str, pd.DataFrame], small_config: AuthenticityConfig) -> Dataset:
+    return make_dataset(organic, "simulated", small_config.data, small_config.splits, as_of=SIMULATION_AS_OF)
+
+
+def test_every_creator_is_in_one_split_with_signals_and_truth(
+    dataset: Dataset, organic: dict[str, pd.DataFrame]
+) -> None:
+    assert set(dataset.signals.index) == set(organic["creators"]["creator_id"])
+    assert dataset.signals.index.equals(dataset.truth.index)
+    assert dataset.signals.index.equals(dataset.creators.index)
+    parts = [dataset.part(name).signals.index for name in ("train", "calibration", "test")]
+    assert sum(len(part) for part in parts) == len(dataset.signals)
+    assert parts[0].intersection(parts[2]).empty
+
+
+def test_unmanipulated_creators_have_the_signals_of_their_organic_history(
+    dataset: Dataset, organic: dict[str, pd.DataFrame]
+) -> None:
+    histories = make_histories(organic, SIMULATION_AS_OF, imported_at=SIMULATION_AS_OF)
+    untouched = compute_signals(histories)
+    clean = ~dataset.truth["any_manipulation"].astype(bool)
+    assert 0 < clean.sum() < len(clean)
+    pd.testing.assert_frame_equal(dataset.signals[clean], untouched[clean.reindex(untouched.index)], check_exact=True)
+    changed = dataset.signals[~clean].compare(untouched[~clean.reindex(untouched.index)])
+    assert len(changed) > 0.9 * (~clean).sum()
+
+
+def test_no_vendor_sells_into_two_splits(
+    organic: dict[str, pd.DataFrame], small_config: AuthenticityConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sold: list[set[str]] = []
+    plan = datasets.plan_campaigns
+
+    def noting(tables, vendors, rng, *, share):
+        campaigns = plan(tables, vendors, rng, share=share)
+        sold.append(set(campaigns["vendor_id"]))
+        return campaigns
+
+    monkeypatch.setattr(datasets, "plan_campaigns", noting)
+    make_dataset(organic, "simulated", small_config.data, small_config.splits, as_of=SIMULATION_AS_OF)
+    assert len(sold) == 3
+    assert all(sold)
+    assert sum(len(ids) for ids in sold) == len(set.union(*sold))
+
+
+def test_equal_settings_give_equal_data(organic: dict[str, pd.DataFrame], small_config: AuthenticityConfig) -> None:
+    one, two = (
+        make_dataset(organic, "simulated", small_config.data, small_config.splits, as_of=SIMULATION_AS_OF)
+        for _ in range(2)
+    )
+    assert one.digest == two.digest
+    other = small_config.data.model_copy(update={"seed": 99})
+    three = make_dataset(organic, "simulated", other, small_config.splits, as_of=SIMULATION_AS_OF)
+    assert three.digest != one.digest
+
+
+def test_every_head_has_cases(dataset: Dataset) -> None:
+    assert dataset.truth[list(HEADS)].any().all()
+    shares = dataset.truth.filter(regex="^inauthentic_.*_share$")
+    assert np.all((shares.fillna(0) >= 0) & (shares.fillna(0) <= 1))

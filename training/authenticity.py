@@ -1,0 +1,314 @@
+"""The authenticity model: five heads over the signals, one probability of being authentic, and what carried it.
+
+A head is a small bag of LightGBM boosters, each trained on its own resample of creators. Their mean is calibrated on
+creators unseen in training; their spread gives the interval. A head abstains where a history lacks what it reads.
+Authenticity is the calibrated probability that no kind of manipulation is there.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+from scipy.special import expit, logit
+from scipy.stats import t as student_t
+
+from features.signals import SIGNALS, registry_hash
+from features.tables import HEADS
+from training.calibration import Calibrator
+
+#: Coverage of the interval around a probability.
+INTERVAL = 0.90
+#: Probabilities are kept this far from 0 and 1 on the logit scale.
+_EDGE = 1e-4
+#: Rows below which one thread is faster than several.
+SMALL = 20_000
+#: Signals named as evidence for a head.
+EVIDENCE_SIGNALS = 3
+
+#: The signal whose absence means that a head has too little to read, and what it needs (a message to translate).
+NEEDS: Mapping[str, tuple[str, str]] = {
+    "bought_followers": (
+        "follower_gain_max_step_z_all",
+        "needs at least 9 follower snapshots",
+    ),
+    "bought_likes": (
+        "likes_log_mad_all",
+        "needs at least 8 posts with like counts, seen 2 days after publication or later",
+    ),
+    "bought_views": (
+        "views_log_mad_all",
+        "needs at least 8 posts with view counts, seen 2 days after publication or later",
+    ),
+    "comment_bots": (
+        "comments_zero_share_all",
+        "needs at least 8 posts with comment counts, seen 2 days after publication or later",
+    ),
+    "engagement_pods": (
+        "comments_per_like_log_mad_all",
+        "needs at least 8 posts with like and comment counts, seen 2 days after publication or later",
+    ),
+}
+
+_MODEL_FILE = "model.json"
+
+
+class ModelMismatchError(ValueError):
+    """A saved model that does not fit these signals, or whose files are not what they should be."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """One kind of manipulation.
+
+    Attributes
+    ----------
+    members : tuple of lightgbm.Booster
+    calibrator : Calibrator
+        From the members' mean probability to a calibrated one.
+    threshold : float
+        Calibrated probability from which the head flags.
+    base_rate : float
+        Share of manipulated creators in training, what is assumed where the head abstains.
+    """
+
+    members: tuple[lgb.Booster, ...]
+    calibrator: Calibrator
+    threshold: float
+    base_rate: float
+
+    def member_logits(self, x: np.ndarray) -> np.ndarray:
+        """Logits of each member, float64 of shape (members, rows)."""
+        scores = [np.asarray(booster.predict(x, num_threads=1 if len(x) < SMALL else 0)) for booster in self.members]
+        return np.asarray(logit(np.clip(scores, _EDGE, 1 - _EDGE)))
+
+    def contributions(self, x: np.ndarray) -> np.ndarray:
+        """Mean contribution of each signal to the logit over the members, shape (rows, signals)."""
+        each = [np.asarray(booster.predict(x, pred_contrib=True))[:, :-1] for booster in self.members]
+        return np.mean(each, axis=0)
+
+
+def assessable(signals: pd.DataFrame) -> pd.DataFrame:
+    """Which heads a signal frame can be assessed on, bool of shape (creators, heads)."""
+    return pd.DataFrame({head: signals[NEEDS[head][0]].notna() for head in HEADS}, index=signals.index)
+
+
+def with_interval(logits: np.ndarray, calibrator: Calibrator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Calibrated mean of member logits with its interval.
+
+    The interval is Student's t times the standard deviation of the members, on the logit scale, passed through the
+    calibrator. Members are fitted to bootstrap resamples, so that deviation estimates how far the probability would
+    move had other creators been drawn for training (Efron 1979); it is not divided by the number of members.
+
+    Parameters
+    ----------
+    logits : ndarray of shape (members, rows)
+
+    Returns
+    -------
+    tuple of three ndarrays of shape (rows,)
+        Probability, lower and upper end of the `INTERVAL`.
+    """
+    members = logits.shape[0]
+    centre = logits.mean(axis=0)
+    reach = float(student_t.ppf(0.5 + INTERVAL / 2, members - 1)) * logits.std(axis=0, ddof=1)
+    low, middle, high = (calibrator.apply(expit(value)) for value in (centre - reach, centre, centre + reach))
+    return middle, low, high
+
+
+def manipulation_logits(
+    head_logits: Mapping[str, np.ndarray], heads: Mapping[str, Head], assessed: pd.DataFrame
+) -> np.ndarray:
+    """Logit of "some manipulation" for each member: one less the product of every head's "none", shape (members, rows).
+
+    A head that abstains enters with its base rate.
+    """
+    none = 0.0
+    for name, head in heads.items():
+        probability = np.stack([head.calibrator.apply(expit(member)) for member in head_logits[name]])
+        known = assessed[name].to_numpy()
+        none = none + np.log1p(-np.clip(np.where(known, probability, head.base_rate), _EDGE, 1 - _EDGE))
+    return np.asarray(logit(np.clip(-np.expm1(none), _EDGE, 1 - _EDGE)))
+
+
+@dataclass(frozen=True)
+class AuthenticityModel:
+    """Heads, the composite's calibrator, and what was typical of authentic creators.
+
+    Attributes
+    ----------
+    heads : mapping of str to Head
+    composite : Calibrator
+        Of the probability that some manipulation is there.
+    typical : mapping of platform to mapping of signal to (low, high)
+        10 % and 90 % quantiles over the training creators without manipulation.
+    metadata : mapping
+        What it was trained on and how it was measured; "data" is "simulated" or the name of the histories.
+    """
+
+    heads: Mapping[str, Head]
+    composite: Calibrator
+    typical: Mapping[str, Mapping[str, tuple[float, float]]]
+    metadata: Mapping[str, Any]
+
+    def score(self, signals: pd.DataFrame) -> pd.DataFrame:
+        """Score creators from their signals.
+
+        Parameters
+        ----------
+        signals : DataFrame
+            As `features.signals.compute_signals` returns it.
+
+        Returns
+        -------
+        DataFrame
+            By creator_id: `authenticity` with `_low` and `_high`; for each head `<head>_probability`, `_low`, `_high`,
+            `_flagged` (boolean) and `_assessed` (bool). Null where not assessed.
+        """
+        x = signals[list(SIGNALS)].to_numpy(dtype=np.float64)
+        assessed = assessable(signals)
+        logits = {name: head.member_logits(x) for name, head in self.heads.items()}
+        columns: dict[str, Any] = {}
+        manipulated = manipulation_logits(logits, self.heads, assessed)
+        middle, low, high = with_interval(manipulated, self.composite)
+        nothing = ~assessed.any(axis=1).to_numpy()
+        # authenticity is the other side of manipulation: the ends of the interval change places
+        for column, value in (
+            ("authenticity", 1 - middle),
+            ("authenticity_low", 1 - high),
+            ("authenticity_high", 1 - low),
+        ):
+            columns[column] = np.where(nothing, np.nan, value)
+        for name, head in self.heads.items():
+            known = assessed[name].to_numpy()
+            middle, low, high = with_interval(logits[name], head.calibrator)
+            for column, value in ((f"{name}_probability", middle), (f"{name}_low", low), (f"{name}_high", high)):
+                columns[column] = np.where(known, value, np.nan)
+            columns[f"{name}_flagged"] = pd.array(middle >= head.threshold, dtype="boolean")
+            columns[f"{name}_flagged"][~known] = pd.NA
+            columns[f"{name}_assessed"] = known
+        return pd.DataFrame(columns, index=signals.index)
+
+    def evidence(self, signals: pd.DataFrame, scores: pd.DataFrame, platforms: pd.Series) -> list[list[dict[str, Any]]]:
+        """Signals that carried each head above its base rate, strongest first.
+
+        Parameters
+        ----------
+        signals, scores : DataFrame
+            What `score` was given and returned.
+        platforms : Series
+            Platform of each creator, in the order of `signals`.
+
+        Returns
+        -------
+        list of list of dict
+            For each creator, entries with head, signal, value, contribution (logit units) and the typical range of its
+            platform (`typical_low`, `typical_high`, null where unknown). Empty where no head is above its base rate.
+        """
+        x = signals[list(SIGNALS)].to_numpy(dtype=np.float64)
+        found: list[list[dict[str, Any]]] = [[] for _ in range(len(x))]
+        for name, head in self.heads.items():
+            raised = np.flatnonzero(scores[f"{name}_probability"].to_numpy() > head.base_rate)
+            if raised.size:
+                for row, entries in zip(raised, self._carried(head, x[raised], platforms.iloc[raised]), strict=True):
+                    found[row] += [{"head": name, **entry} for entry in entries]
+        return [sorted(entries, key=lambda entry: -entry["contribution"]) for entries in found]
+
+    def _carried(self, head: Head, x: np.ndarray, platforms: pd.Series) -> list[list[dict[str, Any]]]:
+        # a missing value is no evidence that a person could check
+        weights = np.where(np.isnan(x), -np.inf, head.contributions(x))
+        names = list(SIGNALS)
+        rows = []
+        for row, platform in enumerate(platforms):
+            top = [i for i in np.argsort(-weights[row])[:EVIDENCE_SIGNALS] if weights[row, i] > 0]
+            ranges = [self.typical.get(str(platform), {}).get(names[i], (None, None)) for i in top]
+            rows.append(
+                [
+                    {
+                        "signal": names[i],
+                        "value": float(x[row, i]),
+                        "typical_low": low,
+                        "typical_high": high,
+                        "contribution": float(weights[row, i]),
+                    }
+                    for i, (low, high) in zip(top, ranges, strict=True)
+                ]
+            )
+        return rows
+
+    def save(self, folder: Path) -> None:
+        """Write the boosters as LightGBM text and the rest as JSON into an existing folder."""
+        document = {
+            "registry_hash": registry_hash(),
+            "signals": list(SIGNALS),
+            "heads": {
+                name: {
+                    "members": len(head.members),
+                    "calibrator": head.calibrator.to_dict(),
+                    "threshold": head.threshold,
+                    "base_rate": head.base_rate,
+                }
+                for name, head in self.heads.items()
+            },
+            "composite": self.composite.to_dict(),
+            "typical": self.typical,
+            "metadata": self.metadata,
+        }
+        (folder / _MODEL_FILE).write_text(json.dumps(document, indent=1, allow_nan=False), encoding="utf-8")
+        for name, head in self.heads.items():
+            for number, booster in enumerate(head.members):
+                booster.save_model(folder / f"{name}_{number}.txt")
+
+
+def load_model(folder: Path) -> AuthenticityModel:
+    """Read what `AuthenticityModel.save` wrote.
+
+    Raises
+    ------
+    ModelMismatchError
+        Where the model was trained on other signals than these, or a file is missing or unreadable.
+    """
+    try:
+        document = json.loads((folder / _MODEL_FILE).read_text(encoding="utf-8"))
+        if document["registry_hash"] != registry_hash():
+            message = (
+                f"this model reads signals {document['registry_hash']}, this version computes {registry_hash()}; "
+                "train it again with `realreach train authenticity`"
+            )
+            raise ModelMismatchError(message)
+        heads = {
+            name: Head(
+                members=tuple(lgb.Booster(model_file=folder / f"{name}_{i}.txt") for i in range(entry["members"])),
+                calibrator=Calibrator.from_dict(entry["calibrator"]),
+                threshold=entry["threshold"],
+                base_rate=entry["base_rate"],
+            )
+            for name, entry in document["heads"].items()
+        }
+    except (OSError, KeyError, json.JSONDecodeError, lgb.basic.LightGBMError) as error:
+        message = f"not a readable authenticity model: {error}"
+        raise ModelMismatchError(message) from error
+    typical = {
+        platform: {signal: (low, high) for signal, (low, high) in ranges.items()}
+        for platform, ranges in document["typical"].items()
+    }
+    return AuthenticityModel(heads, Calibrator.from_dict(document["composite"]), typical, document["metadata"])
+
+
+class _Scorer:
+    """The model as MLflow's own tools call it: a signal frame in, a score frame out."""
+
+    def __init__(self, model: AuthenticityModel) -> None:
+        self.model = model
+
+    def predict(self, model_input: pd.DataFrame, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        return self.model.score(model_input)
+
+
+def _load_pyfunc(path: str) -> _Scorer:
+    """Entry point that the registered model names as its loader."""
+    return _Scorer(load_model(Path(path)))

@@ -1,0 +1,217 @@
+"""From scores to probabilities: the simplest correction that earns its place on the calibration creators.
+
+A `Calibrator` is a handful of numbers, stored as JSON; nothing has to be unpickled to use it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from sklearn.isotonic import IsotonicRegression
+from sklearn.model_selection import StratifiedGroupKFold
+
+from training.metrics import EDGE, Floats, log_losses, logistic_line, logit
+
+Kind = Literal["none", "sigmoid", "isotonic"]
+#: Simplest first: a later kind has to beat an earlier one clearly.
+KINDS: tuple[Kind, ...] = ("none", "sigmoid", "isotonic")
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Calibrator:
+    """A map of probabilities to calibrated probabilities that never reach 0 or 1.
+
+    Attributes
+    ----------
+    kind : {"none", "sigmoid", "isotonic"}
+        What the numbers mean.
+    intercept, slope : float
+        `sigmoid`: the log-odds become intercept + slope · log-odds (Platt 1999, on the log-odds).
+    x, y : tuple of float
+        `isotonic`: knots of a rising line, flat outside of them (Zadrozny and Elkan 2002).
+    edge : float
+        Results are kept this far from 0 and 1.
+    """
+
+    kind: Kind = "none"
+    intercept: float = 0.0
+    slope: float = 1.0
+    x: tuple[float, ...] = ()
+    y: tuple[float, ...] = ()
+    edge: float = EDGE
+
+    def apply(self, p: ArrayLike) -> Floats:
+        """Calibrated probabilities, shape as `p`; missing stays missing.
+
+        Raises
+        ------
+        ValueError
+            Where a value is outside of [0, 1].
+        """
+        p = np.asarray(p, dtype=np.float64)
+        if ((p < 0) | (p > 1)).any():
+            raise ValueError("p must be probabilities in [0, 1]")
+        if self.kind == "sigmoid":
+            p = _expit(self.intercept + self.slope * logit(p))
+        elif self.kind == "isotonic":
+            p = np.interp(p, self.x, self.y)
+        return np.clip(p, self.edge, 1 - self.edge)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers as plain JSON values."""
+        return {
+            "kind": self.kind,
+            "intercept": self.intercept,
+            "slope": self.slope,
+            "x": list(self.x),
+            "y": list(self.y),
+            "edge": self.edge,
+        }
+
+    @classmethod
+    def from_dict(cls, numbers: Mapping[str, Any]) -> Self:
+        """The calibrator that `to_dict` described.
+
+        Raises
+        ------
+        ValueError
+            Where the kind is unknown, or the knots are not two rising lists of one length.
+        """
+        kind, x, y = numbers["kind"], tuple(map(float, numbers["x"])), tuple(map(float, numbers["y"]))
+        if kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, found {kind!r}")
+        rising = all(list(knots) == sorted(knots) for knots in (x, y))
+        if not rising or len(x) != len(y) or (kind == "isotonic" and not x):
+            raise ValueError(f"x and y must be rising knots of one length, found {len(x)} and {len(y)}")
+        return cls(kind, float(numbers["intercept"]), float(numbers["slope"]), x, y, float(numbers["edge"]))
+
+
+def fit_calibrator(
+    y: ArrayLike, p: ArrayLike, clusters: ArrayLike | None = None, *, folds: int = FOLDS, seed: int = 0
+) -> Calibrator:
+    """Choose none, sigmoid or isotonic by cross-validated log-loss and fit the choice on all rows.
+
+    A kind is preferred to a simpler one where its mean log-loss on held-out rows is lower by more than one standard
+    error of the difference; where nothing wins, probabilities stay as they are.
+
+    Parameters
+    ----------
+    y : array-like of 0/1, shape (rows,)
+        Labels of creators the model has not been trained on.
+    p : array-like, shape (rows,)
+        Their probabilities.
+    clusters : array-like, shape (rows,), optional
+        Creator of each row, held out together.
+    folds, seed : int
+        Of the cross-validation. With fewer creators of a class than folds, nothing is corrected.
+
+    Raises
+    ------
+    ValueError
+        Where a probability is missing or outside of [0, 1], or a label is not 0 or 1.
+    """
+    labels, scores = _labels(y), _probabilities(p)
+    losses = _held_out_losses(labels, scores, clusters, folds, seed)
+    chosen: Kind = "none"
+    for kind in KINDS[1:]:
+        if kind in losses:
+            gain = losses[chosen] - losses[kind]
+            if gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)):
+                chosen = kind
+    return _fit(chosen, labels, scores)
+
+
+def compare_calibrators(
+    y: ArrayLike, p: ArrayLike, clusters: ArrayLike | None = None, *, folds: int = FOLDS, seed: int = 0
+) -> pd.DataFrame:
+    """Held-out log-loss of every kind.
+
+    Returns
+    -------
+    DataFrame
+        Index `kind`; columns `log_loss` and `standard_error` of its difference to `none`. A kind that cannot be fitted
+        on these rows is NaN.
+    """
+    losses = _held_out_losses(_labels(y), _probabilities(p), clusters, folds, seed)
+    rows = {kind: (row.mean(), (losses["none"] - row).std(ddof=1) / np.sqrt(len(row))) for kind, row in losses.items()}
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["log_loss", "standard_error"])
+    return table.reindex(list(KINDS)).rename_axis("kind")
+
+
+def shift_base_rate(p: ArrayLike, trained: float, assumed: float) -> Floats:
+    """Probabilities for a population with another share of positives.
+
+    The odds are multiplied by the ratio of the two prior odds (Saerens, Latinne and Decaestecker 2002). Right where the
+    positives and the negatives each look as they did in training and only their mix differs.
+
+    Parameters
+    ----------
+    p : array-like
+        Probabilities calibrated at the share `trained`; missing stays missing.
+    trained, assumed : float
+        Shares of positives, strictly between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        Where a share is not strictly between 0 and 1.
+    """
+    if not (0 < trained < 1 and 0 < assumed < 1):
+        raise ValueError(f"shares must be strictly between 0 and 1, found {trained} and {assumed}")
+    p = np.asarray(p, dtype=np.float64)
+    ratio = assumed / (1 - assumed) * (1 - trained) / trained
+    return np.asarray(p * ratio / (p * ratio + 1 - p))
+
+
+def _held_out_losses(
+    labels: Floats, scores: Floats, clusters: ArrayLike | None, folds: int, seed: int
+) -> dict[Kind, Floats]:
+    """Log-loss of each row by a calibrator that has not seen its creator; kinds that fit in no fold are left out."""
+    groups = np.arange(len(labels)) if clusters is None else np.asarray(clusters)
+    held_out: dict[Kind, Floats] = {"none": log_losses(labels, scores)}
+    if min(len(np.unique(groups[labels == value])) for value in (0, 1)) < folds:
+        return held_out
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    pairs = list(splitter.split(scores, labels, groups))
+    for kind in KINDS[1:]:
+        calibrated = np.empty_like(scores)
+        for seen, unseen in pairs:
+            calibrated[unseen] = _fit(kind, labels[seen], scores[seen]).apply(scores[unseen])
+        held_out[kind] = log_losses(labels, calibrated)
+    return held_out
+
+
+def _fit(kind: Kind, labels: Floats, scores: Floats) -> Calibrator:
+    if kind == "sigmoid":
+        intercept, slope = logistic_line(labels, logit(scores))
+        # Without a maximum (separated classes) or upside down, the score itself is the better probability.
+        return Calibrator(kind, intercept, slope) if slope > 0 else Calibrator()
+    if kind == "isotonic":
+        # A step estimated from n rows cannot tell 0 from 1 in n + 2 (Laplace's rule of succession).
+        edge = 1 / (len(labels) + 2)
+        fitted = IsotonicRegression(out_of_bounds="clip").fit(scores, labels)
+        x, y = fitted.X_thresholds_.tolist(), fitted.y_thresholds_.tolist()
+        return Calibrator(kind, x=tuple(x), y=tuple(y), edge=edge)
+    return Calibrator()
+
+
+def _labels(y: ArrayLike) -> Floats:
+    labels = np.asarray(y, dtype=np.float64)
+    if not np.isin(labels, (0, 1)).all():
+        raise ValueError("y must be 0 or 1 in every row")
+    return labels
+
+
+def _probabilities(p: ArrayLike) -> Floats:
+    scores = np.asarray(p, dtype=np.float64)
+    if not ((scores >= 0) & (scores <= 1)).all():
+        raise ValueError("p must be probabilities in [0, 1] in every row")
+    return scores
+
+
+def _expit(x: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-np.clip(x, -500, 500))))

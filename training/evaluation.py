@@ -1,0 +1,139 @@
+"""Measure a fitted authenticity model on the test creators: heads, composite, floors, and how hard the world was."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features.signals import registry_hash
+from training.authenticity import AuthenticityModel
+from training.baselines import fit_floors, single_signal_auc
+from training.datasets import Dataset
+from training.gates import MODEL_CEILING, SIMULATED, Metadata
+from training.metrics import auc, bootstrap_interval, report
+
+COMPOSITE = "any_manipulation"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures of a model on creators and vendors unseen in training.
+
+    Attributes
+    ----------
+    reports : dict of str to DataFrame
+        For each head and `any_manipulation`: metric → value, low, high, over the creators that could be assessed.
+    floors : dict of str to DataFrame
+        For the same: floor → auc, auc_low, auc_high, average_precision, log_loss, on the same creators.
+    signals : DataFrame
+        AUC of every signal alone on `any_manipulation`.
+    flagged : DataFrame
+        By head: share flagged among unmanipulated and among manipulated creators at the shipped threshold.
+    truths, probabilities : dict of str to ndarray
+        What the figures were computed from, for plots.
+    by_platform : DataFrame
+        AUC of the composite by platform, with its interval and number of creators.
+    """
+
+    reports: dict[str, pd.DataFrame]
+    floors: dict[str, pd.DataFrame]
+    signals: pd.DataFrame
+    flagged: pd.DataFrame
+    truths: dict[str, np.ndarray]
+    probabilities: dict[str, np.ndarray]
+    by_platform: pd.DataFrame
+    dataset_digest: str
+    source: str
+
+    @property
+    def too_easy(self) -> bool:
+        """Whether the model separates a simulated world so well that the world must be giving itself away."""
+        return self.source == SIMULATED and self.composite_auc > MODEL_CEILING
+
+    @property
+    def composite_auc(self) -> float:
+        """AUC of the model on `any_manipulation`."""
+        return float(self.reports[COMPOSITE]["value"]["auc"])
+
+    def metadata(self) -> Metadata:
+        """Figures as the gates and the registry keep them; undefined figures are null."""
+        best = self.signals.iloc[0]
+        return {
+            "registry_hash": registry_hash(),
+            "data": self.source,
+            "dataset_digest": self.dataset_digest,
+            "composite": _figures(self.reports[COMPOSITE]),
+            "floors": {
+                str(floor): {
+                    "auc": {
+                        "value": _number(row["auc"]),
+                        "low": _number(row["auc_low"]),
+                        "high": _number(row["auc_high"]),
+                    }
+                }
+                for floor, row in self.floors[COMPOSITE].iterrows()
+            },
+            "best_single_signal": {"name": str(best.name), "auc": _number(best["auc_either_side"])},
+            "heads": {name: _figures(frame) for name, frame in self.reports.items() if name != COMPOSITE},
+        }
+
+
+def _number(value: Any) -> float | None:
+    return None if pd.isna(value) else float(value)
+
+
+def _figures(frame: pd.DataFrame) -> dict[str, Any]:
+    return {
+        str(metric): {"value": _number(row["value"]), "low": _number(row["low"]), "high": _number(row["high"])}
+        for metric, row in frame.iterrows()
+    }
+
+
+def _floors(train: Dataset, test: Dataset, name: str, seed: int, draws: int) -> pd.DataFrame:
+    return fit_floors(
+        train.signals,
+        train.truth[name].to_numpy(dtype=bool),
+        test.signals,
+        test.truth[name].to_numpy(dtype=bool),
+        draws=draws,
+        seed=seed,
+    ).metrics
+
+
+def evaluate(model: AuthenticityModel, dataset: Dataset, *, seed: int = 0, draws: int = 200) -> Evaluation:
+    """Measure a model on the test split of the data set it was fitted on; floors are fitted on its training split.
+
+    Figures of a head are over the test creators whom it assessed; its floors are measured on the very same creators.
+    """
+    train, test = dataset.part("train"), dataset.part("test")
+    scores = model.score(test.signals)
+    probabilities = {name: scores[f"{name}_probability"].dropna() for name in model.heads}
+    probabilities[COMPOSITE] = (1 - scores["authenticity"]).dropna()
+    truths = {name: test.truth.loc[p.index, name].to_numpy(dtype=bool) for name, p in probabilities.items()}
+    flagged = {}
+    for name in model.heads:
+        flag = scores.loc[probabilities[name].index, f"{name}_flagged"].to_numpy(dtype=bool)
+        flagged[name] = {"false_alarms": _mean(flag[~truths[name]]), "recall": _mean(flag[truths[name]])}
+    by_platform = {}
+    for platform, ids in probabilities[COMPOSITE].groupby(test.creators["platform"]).groups.items():
+        y, p = test.truth.loc[ids, COMPOSITE].to_numpy(dtype=bool), probabilities[COMPOSITE].loc[ids].to_numpy()
+        by_platform[str(platform)] = {
+            **bootstrap_interval(auc, y, p, draws=draws, seed=seed)._asdict(),
+            "creators": len(p),
+        }
+    return Evaluation(
+        reports={name: report(truths[name], p.to_numpy(), draws=draws, seed=seed) for name, p in probabilities.items()},
+        floors={name: _floors(train, test.only(p.index), name, seed, draws) for name, p in probabilities.items()},
+        signals=single_signal_auc(test.signals, test.truth[COMPOSITE].to_numpy(dtype=bool)),
+        flagged=pd.DataFrame.from_dict(flagged, orient="index").rename_axis("head"),
+        truths=truths,
+        probabilities={name: p.to_numpy() for name, p in probabilities.items()},
+        by_platform=pd.DataFrame.from_dict(by_platform, orient="index").rename_axis("platform"),
+        dataset_digest=test.digest,
+        source=dataset.source,
+    )
+
+
+def _mean(flags: np.ndarray) -> float:
+    return float(flags.mean()) if flags.size else float("nan")

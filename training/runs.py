@@ -1,0 +1,132 @@
+"""Training runs from beginning to end: data, fit, evaluation, MLflow, registry; and promotion through the gates."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from features.histories import latest_knowledge
+from features.signals import registry_hash
+from features.tables import Tables
+from training import plots, tracking
+from training.authenticity import AuthenticityModel
+from training.config import AuthenticityConfig
+from training.datasets import make_dataset
+from training.evaluation import COMPOSITE, Evaluation, evaluate
+from training.fitting import fit_authenticity
+from training.gates import SIMULATED, Gate, check_gates
+from training.simulation import SIMULATION_AS_OF, simulate_creators
+
+NAME = "authenticity"
+#: What a process that only loads the model needs besides this project.
+_REQUIREMENTS = ["lightgbm", "numpy", "pandas", "scikit-learn", "scipy"]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A registered model with what was measured of it."""
+
+    name: str
+    version: int
+    model: AuthenticityModel
+    evaluation: Evaluation
+
+
+def train_authenticity(
+    config: AuthenticityConfig,
+    tables: Tables | None = None,
+    source: str = "",
+    *,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Trained:
+    """Train, measure and register the authenticity model; its alias becomes `challenger`.
+
+    Parameters
+    ----------
+    config : AuthenticityConfig
+    tables : dict of str to DataFrame, optional
+        Checked histories of creators taken to be organic, into which simulated campaigns are injected; simulated
+        creators where left out.
+    source : str
+        What the histories are called; not used for simulated ones.
+    progress : callable
+        Told what was done, in words.
+
+    Raises
+    ------
+    training.fitting.TooFewCreatorsError
+        Where there are too few creators to learn from.
+    """
+    if tables is None:
+        tables, source, as_of = simulate_creators(config.data.creators, config.data.seed), SIMULATED, SIMULATION_AS_OF
+    else:
+        as_of = latest_knowledge(tables, pd.Timestamp.now(tz="UTC"))
+        source = f"{source}, with simulated campaigns"
+    progress(f"{len(tables['creators']):,} creators, {len(tables['posts']):,} posts: {source}")
+    dataset = make_dataset(tables, source, config.data, config.splits, as_of=as_of)
+    progress(f"computed {dataset.signals.shape[1]} signals")
+    model = fit_authenticity(dataset, config, progress)
+    evaluation = evaluate(model, dataset, seed=config.data.seed)
+    model = replace(model, metadata={**evaluation.metadata(), "as_of": as_of.isoformat()})
+    progress("measured on unseen creators and vendors")
+    registered = _register(model, evaluation, config, dataset.digest)
+    return Trained(NAME, registered.version, model, evaluation)
+
+
+def _register(
+    model: AuthenticityModel, evaluation: Evaluation, config: AuthenticityConfig, digest: str
+) -> tracking.ModelVersion:
+    settings = {
+        f"{section}.{key}": value for section, keys in config.model_dump().items() for key, value in keys.items()
+    }
+    metrics = {
+        f"{name}.{metric}": float(value)
+        for name, report in evaluation.reports.items()
+        for metric, value in report["value"].dropna().items()
+    } | {f"floor.{floor}.auc": float(value) for floor, value in evaluation.floors[COMPOSITE]["auc"].items()}
+    tags = {"registry_hash": registry_hash(), "data": evaluation.source}
+    with tracking.start_run(NAME, f"{NAME} on {evaluation.source}", settings, tags) as run:
+        run.log_metrics(metrics)
+        run.log_dataset_digest("training", digest, evaluation.source)
+        run.log_dataset_digest("test", evaluation.dataset_digest, evaluation.source)
+        run.log_figure(plots.reliability(evaluation), "reliability")
+        run.log_figure(plots.floors(evaluation), "floors")
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            model.save(folder)
+            registered = tracking.register_model(
+                run,
+                NAME,
+                folder,
+                dict(model.metadata),
+                loader_module="training.authenticity",
+                pip_requirements=_REQUIREMENTS,
+            )
+    return registered
+
+
+def promote_authenticity(version: int | None = None) -> tuple[int, list[Gate]]:
+    """Hold a version (the challenger where left out) against the gates; make it champion where every one passes.
+
+    Returns
+    -------
+    tuple of int and list of Gate
+        The version and every gate, passed or not.
+
+    Raises
+    ------
+    training.tracking.ModelNotFoundError, training.tracking.CorruptModelError
+        As `training.tracking.download`.
+    """
+    version = version or tracking.resolve(NAME, tracking.CHALLENGER).version
+    candidate = tracking.read_metadata(NAME, version)
+    try:
+        champion = tracking.read_metadata(NAME, tracking.resolve(NAME, tracking.CHAMPION).version)
+    except tracking.ModelNotFoundError:
+        champion = None
+    gates = check_gates(candidate, champion, registry_hash())
+    if all(gate.passed for gate in gates):
+        tracking.promote(NAME, version)
+    return version, gates

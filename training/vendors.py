@@ -1,0 +1,113 @@
+"""Sellers of manufactured engagement, as draws of habits."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.oddities import log_uniform
+
+#: Lots in which sellers take orders ([5K][6H-5K/D-R30] on their public order pages; jumps of exactly 1K or 5K, Popular
+#: Pays).
+FOLLOWER_LOTS = (100, 250, 500, 1_000, 2_500, 5_000, 10_000)
+POST_LOTS = (25, 50, 100, 250, 500, 1_000)
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """Habits of a seller.
+
+    Attributes
+    ----------
+    vendor_id : str
+    quality : bool
+        Slow delivery, bundled counts, varied amounts, patient accounts.
+    follower_lot, post_lot : int
+        Smallest lots of followers and of likes, views or comments.
+    start_delay : float
+        Days from order to first delivery; "6H" on order pages.
+    delivery_days : float
+        Days a delivery of followers takes: 89 % within one (NATO StratCom 2022), drip feed up to 30.
+    post_delivery_hours : float
+        Hours in which likes, views and comments arrive at a post.
+    retention : float
+        Part left after four weeks: .80 (2019) to .93 (2022), NATO StratCom.
+    purge : float
+        Probability that a platform removes most of a delivery in a day; one published case took 66 %.
+    delivered : float
+        Part of the order that is delivered: .70 (2020) to .90 (2019), rarely all (Sarts).
+    refill_days : float
+        Days for which drops are refilled: 0, 30, 60 or 365 (order pages).
+    refill_delay : float
+        Days until a refill.
+    scatter : float
+        sd of the logarithm of amounts between posts; cheap sellers deliver nearly equal lots.
+    likes_with_views, comments_with_likes : float
+        Likes for each bought view and comments for each bought like that come along.
+    pod_members : int
+        20–200, up to 30 in a chat (spendvet.com; digiday).
+    pod_presence, pod_talk : float
+        Chance that a member reacts to a post, and that a reaction includes a comment.
+    accounts : int
+        Accounts that write its comments; 18,739 delivered one known order of 54,000 (NATO StratCom 2019).
+    seed : int
+        Makes its accounts and wording reproducible.
+    """
+
+    vendor_id: str
+    quality: bool
+    follower_lot: int
+    post_lot: int
+    start_delay: float
+    delivery_days: float
+    post_delivery_hours: float
+    retention: float
+    purge: float
+    delivered: float
+    refill_days: float
+    refill_delay: float
+    scatter: float
+    likes_with_views: float
+    comments_with_likes: float
+    pod_members: int
+    pod_presence: float
+    pod_talk: float
+    accounts: int
+    seed: int
+
+
+def draw_log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """One value whose logarithm is uniform."""
+    return float(log_uniform(rng, low, high, 1)[0])
+
+
+def _draw_vendor(rng: np.random.Generator) -> Vendor:
+    quality = bool(rng.random() < 0.45)
+    drip = rng.random() < (0.75 if quality else 0.2)
+    bundled = rng.random() < (0.8 if quality else 0.25)
+    return Vendor(
+        vendor_id=f"vendor_{rng.integers(16**8):08x}",
+        quality=quality,
+        follower_lot=int(rng.choice(FOLLOWER_LOTS[:4])),
+        post_lot=int(rng.choice(POST_LOTS[:4])),
+        start_delay=draw_log_uniform(rng, 0.02, 1.0),
+        delivery_days=draw_log_uniform(rng, 3, 30) if drip else draw_log_uniform(rng, 0.1, 2.5),
+        post_delivery_hours=draw_log_uniform(rng, 6, 72) if quality else draw_log_uniform(rng, 0.2, 8),
+        retention=float(rng.uniform(0.80, 0.93)) if not quality else float(rng.uniform(0.88, 0.97)),
+        purge=float(rng.choice([0.0, 0.05, 0.15])),
+        delivered=float(rng.uniform(0.7, 1.0)),
+        refill_days=float(rng.choice([0, 30, 60, 365], p=[0.4, 0.35, 0.15, 0.1])),
+        refill_delay=float(rng.uniform(1, 3)),
+        scatter=float(rng.uniform(0.25, 0.6)) if quality else float(rng.uniform(0.02, 0.25)),
+        likes_with_views=draw_log_uniform(rng, 0.015, 0.06) if bundled else 0.0,
+        comments_with_likes=draw_log_uniform(rng, 0.004, 0.04) if bundled else 0.0,
+        pod_members=int(draw_log_uniform(rng, 20, 200)),
+        pod_presence=float(rng.uniform(0.35, 0.9)),
+        pod_talk=float(rng.uniform(0.15, 0.7)),
+        accounts=int(draw_log_uniform(rng, 150, 6_000)),
+        seed=int(rng.integers(2**31)),
+    )
+
+
+def draw_vendors(count: int, rng: np.random.Generator) -> list[Vendor]:
+    """Draw `count` sellers, each with habits of its own."""
+    return [_draw_vendor(rng) for _ in range(count)]
