@@ -27,10 +27,17 @@ you your
 _VIETNAMESE = """
 và của là các những cho với trong được có một này đó để từ khi thì mà ở tại bởi cũng như về đã sẽ đang rất
 """
+_FRENCH = """
+au aux avec ce ces cette d dans de des du elle en est et il ils je l la le les leur mais ne nos notre nous on ou par pas
+pour qu que qui sa se ses son sont sur un une vos votre vous y à été
+"""
+_INDONESIAN = """
+ada agar akan atau bisa dan dari dengan di dalam ini itu juga kami kita ke oleh pada untuk yang saya sudah
+"""
 #: Words of grammar only: in nearly every text of their language, so that a match on them says nothing, and frequent
 #: enough in a brief ("looking for a creator who ...") to crowd out the reasons. They are dropped as they are written:
 #: folding "của" would also drop "cua" (crab). Words that may carry a brief's meaning ("new", "best", "nam") stay.
-STOP_WORDS = frozenset([*_ENGLISH.split(), *_VIETNAMESE.split()])
+STOP_WORDS = frozenset(" ".join([_ENGLISH, _VIETNAMESE, _FRENCH, _INDONESIAN]).split())
 
 # letters whose stroke or ligature Unicode does not decompose
 _UNDECOMPOSED = str.maketrans({"đ": "d", "ð": "d", "ł": "l", "ø": "o", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe"})

@@ -306,13 +306,22 @@ def _read_frame(path: Path) -> pd.DataFrame:
 def read_catalogue(*paths: Path) -> Catalogue:
     """Read a catalogue from one or several score frames, Parquet or CSV by their ending.
 
+    An id that several platforms use is told apart by its platform: `tiktok:an`, `youtube:an`.
+
     Raises
     ------
     CatalogueError
-        Where a file is missing or not a score frame, or a creator has rows in two files.
+        Where a file is missing or not a score frame, or a creator of one platform has rows in two files.
     """
     frames = [check_scores(_read_frame(path), source=str(path)) for path in paths]
-    return Catalogue.of(pd.concat(frames, ignore_index=True), source=", ".join(str(path) for path in paths))
+    together = _told_apart(pd.concat(frames, ignore_index=True))
+    return Catalogue.of(together, source=", ".join(str(path) for path in paths))
+
+
+def _told_apart(frame: pd.DataFrame) -> pd.DataFrame:
+    platforms = frame.groupby("creator_id")["platform"].transform("nunique")
+    qualified = frame["platform"] + ":" + frame["creator_id"]
+    return frame.assign(creator_id=frame["creator_id"].where(platforms == 1, qualified))
 
 
 def catalogue_paths() -> tuple[Path, ...]:

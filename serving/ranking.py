@@ -213,9 +213,12 @@ def _say_evidence(row: Mapping[str, Any], words: Words) -> list[str]:
 
 
 def why_not_assessed(row: Mapping[str, Any], words: Words) -> str:
-    """Why no head of a creator could be assessed, each reason once."""
-    reasons = [row[f"{head}_reason"] for head in HEADS if not row[f"{head}_assessed"]]
-    return "; ".join(dict.fromkeys(words.say(reason) for reason in reasons if isinstance(reason, str) and reason))
+    """Why no head of a creator could be assessed, in short: how little of its history is known."""
+    return words.say(
+        N_("too little history: {posts} posts, {days} days of follower counts"),
+        posts=words.count(row["coverage_posts"]),
+        days=words.count(row["coverage_days"]),
+    )
 
 
 def reasons(row: Mapping[str, Any], matched: tuple[str, ...], words: Words) -> list[str]:
@@ -230,8 +233,7 @@ def reasons(row: Mapping[str, Any], matched: tuple[str, ...], words: Words) -> l
     """
     said = _say_evidence(row, words)
     if np.isnan(row["authenticity"]):
-        why = why_not_assessed(row, words)
-        said.append(words.say(N_("not assessed: {why}"), why=why) if why else words.say(N_("not assessed")))
+        said.append(words.say(N_("not assessed: {why}"), why=why_not_assessed(row, words)))
     if matched:
         said.append(words.say(N_("matches the brief in: {words}"), words=", ".join(matched)))
     if not said:

@@ -142,7 +142,11 @@ class Words:
                 )
             )
         return self.say(
-            N_("This model was trained on: {data}. A score helps to decide what to look at, and proves nothing."),
+            N_(
+                "This model was trained on the histories of {data}, with simulated manipulation put into them. Its "
+                "probabilities are not yet measured on real cases: they help to decide what to look at first, and "
+                "prove nothing about anyone."
+            ),
             data=self.say(model_data),
         )
 

@@ -22,9 +22,9 @@ __all__ = ["POPULARITY", "SIZES", "Vendor", "draw_vendors", "inject_campaigns", 
 #: Bought amounts over what is there, log-uniform: from barely visible to gross. Assumed.
 SIZES = {
     "bought_followers": (0.06, 1.5),
-    "bought_likes": (0.5, 5.0),
-    "bought_views": (1.0, 12.0),
-    "comment_bots": (1.0, 12.0),
+    "bought_likes": (0.6, 6.0),
+    "bought_views": (1.5, 15.0),
+    "comment_bots": (1.5, 15.0),
     "engagement_pods": (0.15, 2.0),
 }
 #: How often a manipulator buys each kind; some buy several (assumed).

@@ -115,7 +115,7 @@ def _draw_counts(
         + norms.norm("reach_slope")[platform] * (followers - np.log(30_000))
         + (people.norm("reach_sd") * normal(count))[owner]
         + norms.by_kind(norms.KIND_REACH)[kind]
-        + (norms.TREND + norms.TREND_SD * normal(count))[owner] * years
+        + (people.norm("trend") + people.norm("trend_sd") * normal(count))[owner] * years
         + 0.5 * momentum[owner, np.minimum(calendar.day.astype(np.int64), DAYS - 1)]
         + wander
         + norms.SPONSORED_EFFECT * sponsored
@@ -137,7 +137,9 @@ def _draw_counts(
     views = np.exp(np.minimum(reach + boost, 19.0))
     talk = np.log(norms.norm("comments"))[platform] + (people.norm("comments_sd") * normal(count))[owner]
     organic = likes * np.exp(-0.6 * boost)
-    asking = np.where(rng.random(posts) < norms.TALK_SHARE, np.log(2) + rng.exponential(norms.TALK_TAIL, posts), 0.0)
+    asking = np.where(
+        rng.random(posts) < people.norm("talk_share")[owner], np.log(2) + rng.exponential(norms.TALK_TAIL, posts), 0.0
+    )
     mean = (
         np.exp(np.minimum(talk + talkative + asking, 1.5))
         * organic**norms.COMMENT_ELASTICITY
@@ -162,7 +164,7 @@ def _draw_counts(
 
 
 def _draw_kinds(rng: np.random.Generator, people: People, calendar: Calendar) -> np.ndarray:
-    """Kind of each post; creators differ in their mix (Dirichlet of concentration 4), 30 % change it one day (assumed)."""
+    """Kind of each post; creators differ in their mix (Dirichlet of concentration 4), 30 % change it (assumed)."""
     count, owner = people.platform.size, calendar.owner
     shares = rng.standard_gamma(np.maximum(4 * norms.kind_shares()[people.platform], 1e-9), (2, count, len(POST_KINDS)))
     bounds = np.cumsum(shares, axis=2) / np.maximum(shares.sum(axis=2, keepdims=True), 1e-300)
@@ -259,12 +261,14 @@ def _views_a_day(
     count = people.platform.size
     day = calendar.day.astype(np.int64)
     start = np.bincount(calendar.owner * DAYS + day, weights=np.nan_to_num(views), minlength=count * DAYS)
-    keep = 0.5 ** (1 / np.maximum(norms.norm("half_life"), 1.0))
-    fresh = np.empty((count, DAYS))
-    for platform in range(len(PLATFORMS)):
+    fresh = np.zeros((count, DAYS))
+    for platform, half_life in enumerate(np.maximum(norms.norm("half_life"), 1.0)):
         rows = people.platform == platform
-        fresh[rows] = lfilter([1 - keep[platform]], [1.0, -keep[platform]], start.reshape(count, DAYS)[rows], axis=1)
-    old = np.exp(size[:, :-1]) * (people.norm("reach") * 0.08 * np.exp(0.7 * rng.standard_normal(count)))[:, None]
+        # half soon and half late: close to the share age / (age + half-life) that posts themselves follow
+        for days in (half_life, 12 * half_life):
+            keep = 0.5 ** (1 / days)
+            fresh[rows] += lfilter([0.5 - 0.5 * keep], [1.0, -keep], start.reshape(count, DAYS)[rows], axis=1)
+    old = np.exp(size[:, :-1]) * (people.norm("reach") * 0.12 * np.exp(0.7 * rng.standard_normal(count)))[:, None]
     return fresh + old * np.exp(0.25 * rng.standard_normal((count, DAYS)))
 
 

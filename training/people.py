@@ -140,7 +140,7 @@ def _to_waking_hours(rng: np.random.Generator, people: People, owner: np.ndarray
     hour = np.where(rng.random(owner.size) < habit[owner], favourite[owner], choose(rng, norms.HOURS, owner.size))
     local = np.floor(day + ahead[owner])
     weight = norms.WEEKDAYS / norms.WEEKDAYS.mean() - 1
-    taste = weight + 0.4 * rng.standard_normal((count, 7))
+    taste = weight + people.norm("regular")[:, None] * rng.standard_normal((count, 7))
     here, there = (taste[owner, (local + step).astype(np.int64) % 7] for step in (0, 1))
     local += rng.random(owner.size) < np.clip(there - here, 0, 0.9)
     minutes = np.where(people.odd["scheduled"][owner], rng.integers(0, 3, owner.size), rng.integers(0, 60, owner.size))

@@ -63,8 +63,7 @@ def train_authenticity(
         tables, source, as_of = simulate_creators(config.data.creators, config.data.seed), SIMULATED, SIMULATION_AS_OF
     else:
         as_of = latest_knowledge(tables, pd.Timestamp.now(tz="UTC"))
-        source = f"{source}, with simulated campaigns"
-    progress(f"{len(tables['creators']):,} creators, {len(tables['posts']):,} posts: {source}")
+    progress(f"{len(tables['creators']):,} creators, {len(tables['posts']):,} posts: {source}, campaigns simulated")
     dataset = make_dataset(tables, source, config.data, config.splits, as_of=as_of)
     progress(f"computed {dataset.signals.shape[1]} signals")
     model = fit_authenticity(dataset, config, progress)

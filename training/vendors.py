@@ -82,7 +82,7 @@ def draw_log_uniform(rng: np.random.Generator, low: float, high: float) -> float
 
 def _draw_vendor(rng: np.random.Generator) -> Vendor:
     quality = bool(rng.random() < 0.45)
-    drip = rng.random() < (0.75 if quality else 0.2)
+    drip = rng.random() < (0.75 if quality else 0.3)
     bundled = rng.random() < (0.8 if quality else 0.25)
     return Vendor(
         vendor_id=f"vendor_{rng.integers(16**8):08x}",

@@ -118,6 +118,8 @@ def small_scores() -> pd.DataFrame:
             platform="youtube",
             country="TH",
             profile_text="skincare serum reviews in English",
+            coverage_posts=3,
+            coverage_days=0,
             **not_assessed(),
         ),
         score_row(

@@ -158,3 +158,18 @@ def test_where_the_catalogue_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert catalogue_paths() == (Path("somewhere/catalogue.parquet"),)
     monkeypatch.setenv("REALREACH_CATALOGUE", "a.parquet:b.csv")
     assert catalogue_paths() == (Path("a.parquet"), Path("b.csv"))
+
+
+def test_one_id_on_two_platforms_is_two_creators(score_frame: pd.DataFrame, tmp_path: Path) -> None:
+    own, other = tmp_path / "one.parquet", tmp_path / "two.parquet"
+    score_frame.to_parquet(own, index=False)
+    twin = score_frame.head(1)
+    elsewhere = "facebook" if twin["platform"].iloc[0] != "facebook" else "tiktok"
+    twin.assign(platform=elsewhere).to_parquet(other, index=False)
+    found = read_catalogue(own, other)
+    assert len(found) == len(score_frame) + 1
+    name, platform = twin["creator_id"].iloc[0], twin["platform"].iloc[0]
+    assert found.creator(f"{platform}:{name}")["platform"] == platform
+    assert found.creator(f"{elsewhere}:{name}")["platform"] == elsewhere
+    with pytest.raises(CatalogueError, match="more than one row"):
+        read_catalogue(own, own)

@@ -91,7 +91,7 @@ def test_reasons_are_neutral_and_carry_their_evidence(catalogue: Catalogue) -> N
     )
     assert ranked["reason"]["an"] == "matches the brief in: my pham"
     assert ranked["matched_words"]["an"] == "my pham"
-    assert ranked["reason"]["dung"] == "not assessed: fewer than 5 posts"
+    assert ranked["reason"]["dung"] == "not assessed: too little history: 3 posts, 0 days of follower counts"
     assert ranked["reason"]["em"] == "no signals above the thresholds"
 
 

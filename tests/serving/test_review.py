@@ -73,7 +73,7 @@ def test_the_shortlist_shows_what_is_known_of_each_creator(client: TestClient) -
 def test_not_assessed_is_said_with_its_reason(client: TestClient) -> None:
     html = page(client, platform="youtube")
     assert "not assessed" in html
-    assert html.count("fewer than 5 posts") == 1
+    assert html.count("too little history: ") == 1
     assert "65%" not in html
 
 
@@ -86,8 +86,8 @@ def test_simulated_is_said_on_every_page_with_a_score(client: TestClient) -> Non
 def test_real_models_are_not_called_simulated(score_frame: pd.DataFrame) -> None:
     catalogue = Catalogue.of(score_frame.assign(model_data="agency 2026"))
     html = page(TestClient(make_review_app(catalogue)), "/")
-    assert "imulated" not in html
-    assert "trained on: agency 2026" in html
+    assert "simulated creators" not in html
+    assert "trained on the histories of agency 2026" in html
 
 
 def test_filters_of_the_address_apply_and_stay_in_the_form(client: TestClient) -> None:
