@@ -1,7 +1,6 @@
 """The front door: the command line of realreach."""
 
 import os
-import subprocess
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -129,16 +128,21 @@ def check(folder: Annotated[Path, typer.Argument(help="Folder of tables.")]) -> 
 
 
 def _evaluation_tables(evaluation: "Evaluation") -> list[Table]:
-    heads = Table(title=f"Unseen creators and vendors, {evaluation.source} (95 % intervals)", title_justify="left")
-    for column in ("", "creators", "AUC", "average precision", "ECE", "recall at 5 % FPR", "best floor AUC"):
+    heads = Table(
+        title=f"Unseen creators and vendors, {evaluation.source}; AUC with 95 % interval", title_justify="left"
+    )
+    for column in ("", "creators", "AUC", "recall at 5 % FPR", "ECE", "best floor"):
         heads.add_column(column, justify="left" if not column else "right")
     for name, report in evaluation.reports.items():
+        figures = report["value"]
         beaten = evaluation.floors[name]["auc"].drop("prevalence")
         heads.add_row(
             name.replace("_", " "),
             f"{len(evaluation.truths[name]):,}",
-            *(_with_interval(report, metric) for metric in ("auc", "average_precision", "ece", "recall_at_fpr_5")),
-            f"{beaten.max():.3f} ({str(beaten.idxmax()).replace('_', ' ')})",
+            f"{figures['auc']:.3f} ({report['low']['auc']:.3f}–{report['high']['auc']:.3f})",
+            f"{figures['recall_at_fpr_5']:.2f}",
+            f"{figures['ece']:.3f}",
+            f"{beaten.max():.3f} {str(beaten.idxmax()).replace('_', ' ')}",
         )
     floors = Table(title="How hard the world is: AUC on “some manipulation”", title_justify="left")
     for column in ("", "AUC", "limit"):
@@ -153,11 +157,6 @@ def _evaluation_tables(evaluation: "Evaluation") -> list[Table]:
     floors.add_row(f"best single signal ({best.name})", f"{best['auc_either_side']:.3f}", f"≤ {SINGLE_SIGNAL_CEILING}")
     floors.add_row("this model", f"{evaluation.composite_auc:.3f}", f"≤ {MODEL_CEILING}")
     return [heads, floors]
-
-
-def _with_interval(report: "pd.DataFrame", metric: str) -> str:
-    value, low, high = (report[column][metric] for column in ("value", "low", "high"))
-    return f"{value:.3f} ({low:.3f}–{high:.3f})"
 
 
 @app.command()
@@ -360,8 +359,9 @@ def serve(
         "--host", host, "--port", str(port), "--api-workers", str(workers),
     ]  # fmt: skip
     _say(f"Review page: http://{host}:{port}/review/   endpoint: http://{host}:{port}/docs   (Ctrl-C to stop)")
-    # host and port are the user's own words on their own machine, and no shell reads them
-    raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)  # noqa: S603
+    sys.stdout.flush()
+    # the server takes this process's place, so that whoever ends it ends the server; no shell reads host or port
+    os.execve(sys.executable, command, environment)  # noqa: S606
 
 
 @app.command()

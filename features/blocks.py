@@ -114,12 +114,14 @@ def row_sum(x: np.ndarray) -> np.ndarray:
 
 
 def row_mean(x: np.ndarray, least: int = 1) -> np.ndarray:
-    """Mean of each row; exactly the value where a row has only one."""
-    count = row_count(x)
-    known = np.where(count > 0, count, np.nan)
-    rough = row_sum(x) / known
-    # the second pass takes back the rounding of the first: equal values then have no spread at all
-    return enough(rough + row_sum(x - rough[:, None]) / known, count, least)
+    """Mean of each row; exactly its value where a row has only one."""
+    if x.shape[1] == 0:
+        return np.full(x.shape[0], np.nan)
+    known = ~np.isnan(x)
+    count = np.count_nonzero(known, axis=1)
+    # counted from the first value, equal values have a mean without rounding and no spread at all
+    first = x[np.arange(x.shape[0]), np.argmax(known, axis=1)]
+    return enough(first + row_sum(x - first[:, None]) / np.maximum(count, 1), count, least)
 
 
 def row_sd(x: np.ndarray, least: int = 2) -> np.ndarray:

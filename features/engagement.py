@@ -33,8 +33,6 @@ from features.registry import Direction, Signal
 
 #: Instagram posts collect half their engagement in about 19 hours (scottgraffius.com), so 2 days hold most of it.
 RIPE_DAYS = 2.0
-#: Differences of times in days are exact to far less than this, but not to the last bit.
-SECOND = 1 / 86_400
 #: Posts of the window `30p`: what Modash's published engagement rates are medians of.
 RECENT_POSTS = 30
 #: Posts that a statistic of level, and one of shape, needs.
@@ -542,7 +540,7 @@ def _block_signals(block: Block, histories: Histories, usual_rate: np.ndarray) -
     posts = histories.posts
     followers = histories.followers[block.creators]
     published = block.pad(posts["published_at"])
-    ripe = block.pad(posts["observed_at"]) - published > RIPE_DAYS - SECOND
+    ripe = block.pad(posts["observed_at"]) - published >= RIPE_DAYS
     counts = {
         name: np.where(ripe, block.pad(posts[name]), np.nan)
         for name in ("likes", "comments", "views", "shares", "saves")

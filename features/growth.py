@@ -38,8 +38,6 @@ POST_REACH_DAYS = 3.0
 #: Sellers deliver in lots of these sizes times a power of ten (public SMM order pages: 500, 1k, 5k …).
 LOTS = np.array([1.0, 2.0, 2.5, 5.0, 10.0])
 POWERS_OF_TEN = 10.0 ** np.arange(1, 13)
-#: Differences of times in days are exact to far less than this, but not to the last bit.
-SECOND = 1 / 86_400
 #: Snapshots that a delivery in instalments spans, at least, to be told from a single step.
 DRIP_INTERVALS = 7
 
@@ -401,7 +399,7 @@ def _velocity(time: np.ndarray, followers: np.ndarray, views: np.ndarray, steps:
         signals[f"follower_growth_{days}d"] = ratio(last - earlier, earlier) * scale
     seen, seen_before, scale = _growth_over(views, time, 28)
     middle = 0.5 * (row_max(time) - row_max(-time))[:, None]
-    late = steps.start > middle - SECOND
+    late = steps.start >= middle
     newer = row_mean(np.where(late, steps.rate, np.nan), LEAST // 2)
     older = row_mean(np.where(late, np.nan, steps.rate), LEAST // 2)
     return {
@@ -428,10 +426,10 @@ def _largest_step(followers: np.ndarray, time: np.ndarray, steps: _Steps) -> dic
     usual = row_median(steps.rate) * _at(steps.days, top)
     excess = np.where(z >= STEP_Z, _at(steps.gain, top) - usual, np.nan)
     end = _at(steps.end, top)[:, None]
-    after = (time >= end) & (time <= end + 28 + SECOND) & ~np.isnan(followers)
+    after = (time >= end) & (time <= end + 28) & ~np.isnan(followers)
     reached = _at(followers, top + 1)
     lowest = -row_max(np.where(after, -followers, np.nan))
-    watched = row_max(np.where(after, time, np.nan)) - end[:, 0] > 7 - SECOND
+    watched = row_max(np.where(after, time, np.nan)) - end[:, 0] >= 7
     lift = ratio(_at(steps.view_rate, top), row_median(steps.view_rate, LEAST))
     gains = np.where(np.isnan(steps.gain), np.nan, np.maximum(steps.gain, 0))
     total = row_sum(gains)

@@ -92,6 +92,11 @@ class Head:
         return np.mean(each, axis=0)
 
 
+def _is_unusual(entry: Mapping[str, Any]) -> bool:
+    low, high = entry["typical_low"], entry["typical_high"]
+    return low is None or not low <= entry["value"] <= high
+
+
 def assessable(signals: pd.DataFrame) -> pd.DataFrame:
     """Which heads a signal frame can be assessed on, bool of shape (creators, heads)."""
     return pd.DataFrame({head: signals[NEEDS[head][0]].notna() for head in HEADS}, index=signals.index)
@@ -194,7 +199,7 @@ class AuthenticityModel:
         return pd.DataFrame(columns, index=signals.index)
 
     def evidence(self, signals: pd.DataFrame, scores: pd.DataFrame, platforms: pd.Series) -> list[list[dict[str, Any]]]:
-        """Signals that carried each head above its base rate, strongest first.
+        """Signals out of their typical range that carried each head above its base rate, strongest first.
 
         Parameters
         ----------
@@ -221,24 +226,20 @@ class AuthenticityModel:
     def _carried(self, head: Head, x: np.ndarray, platforms: pd.Series) -> list[list[dict[str, Any]]]:
         # a missing value is no evidence that a person could check
         weights = np.where(np.isnan(x), -np.inf, head.contributions(x))
-        names = list(SIGNALS)
-        rows = []
-        for row, platform in enumerate(platforms):
-            top = [i for i in np.argsort(-weights[row])[:EVIDENCE_SIGNALS] if weights[row, i] > 0]
-            ranges = [self.typical.get(str(platform), {}).get(names[i], (None, None)) for i in top]
-            rows.append(
-                [
-                    {
-                        "signal": names[i],
-                        "value": float(x[row, i]),
-                        "typical_low": low,
-                        "typical_high": high,
-                        "contribution": float(weights[row, i]),
-                    }
-                    for i, (low, high) in zip(top, ranges, strict=True)
-                ]
-            )
-        return rows
+        return [self._strongest(*row) for row in zip(x, weights, platforms, strict=True)]
+
+    def _strongest(self, values: np.ndarray, weights: np.ndarray, platform: str) -> list[dict[str, Any]]:
+        """The signals that weigh most and are out of their typical range; where none is, those that weigh most."""
+        entries = []
+        for position, name in enumerate(SIGNALS):
+            low, high = self.typical.get(platform, {}).get(name, (None, None))
+            if weights[position] > 0:
+                value, contribution = float(values[position]), float(weights[position])
+                entry = {"signal": name, "value": value, "typical_low": low, "typical_high": high}
+                entries.append(entry | {"contribution": contribution})
+        entries.sort(key=lambda entry: -entry["contribution"])
+        unusual = [entry for entry in entries if _is_unusual(entry)]
+        return (unusual or entries)[:EVIDENCE_SIGNALS]
 
     def save(self, folder: Path) -> None:
         """Write the boosters as LightGBM text and the rest as JSON into an existing folder."""

@@ -4,7 +4,7 @@ A `Calibrator` is a handful of numbers, stored as JSON; nothing has to be unpick
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -122,7 +122,8 @@ def fit_calibrator(
             gain = losses[chosen] - losses[kind]
             if gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)):
                 chosen = kind
-    return _fit(chosen, labels, scores)
+    # n rows cannot tell 0 from 1 in n + 2 (Laplace's rule of succession): no kind may be surer than that
+    return replace(_fit(chosen, labels, scores), edge=1 / (len(labels) + 2))
 
 
 def compare_calibrators(
@@ -191,11 +192,9 @@ def _fit(kind: Kind, labels: Floats, scores: Floats) -> Calibrator:
         # Without a maximum (separated classes) or upside down, the score itself is the better probability.
         return Calibrator(kind, intercept, slope) if slope > 0 else Calibrator()
     if kind == "isotonic":
-        # A step estimated from n rows cannot tell 0 from 1 in n + 2 (Laplace's rule of succession).
-        edge = 1 / (len(labels) + 2)
         fitted = IsotonicRegression(out_of_bounds="clip").fit(scores, labels)
         x, y = fitted.X_thresholds_.tolist(), fitted.y_thresholds_.tolist()
-        return Calibrator(kind, x=tuple(x), y=tuple(y), edge=edge)
+        return Calibrator(kind, x=tuple(x), y=tuple(y))
     return Calibrator()
 
 

@@ -91,6 +91,7 @@ def test_rhythm(ladder: pd.DataFrame, signals_of: Compute) -> None:
 @pytest.mark.parametrize("hour", range(24))
 def test_posting_on_the_hour_is_one_hour(hour: int, posts_of: Maker, signals_of: Compute) -> None:
     posts = posts_of("c1", [5] * 40, first=f"2025-12-01T{hour:02d}:00:00Z")
+    posts["published_at"] += pd.to_timedelta([0, 59] * 20, unit="min")
     assert signals_of(posts)["posting_hour_entropy_all"] == 0
 
 

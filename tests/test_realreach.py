@@ -1,0 +1,316 @@
+"""The command line as its users call it: real files, real processes where it matters."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import realreach
+from features.tables import read_tables, write_frame, write_tables
+from training import tracking
+from training.simulation import simulate_creators
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = ["benchmark", "check", "demo", "import", "promote", "recommend", "score", "serve", "train"]
+
+
+def run(*arguments: object) -> tuple[int, str]:
+    """Exit code and everything printed."""
+    result = CliRunner().invoke(realreach.app, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.output
+
+
+@pytest.fixture
+def home(champion_home, monkeypatch) -> Path:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("REALREACH_CATALOGUE", raising=False)
+    monkeypatch.setenv("REALREACH_HOME", str(champion_home))
+    return champion_home
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Tables of 40 simulated creators."""
+    folder = tmp_path_factory.mktemp("tables") / "creators"
+    write_tables(simulate_creators(40, seed=51), folder)
+    return folder
+
+
+def test_every_command_says_what_it_does():
+    code, text = run("--help")
+    assert code == 0
+    assert all(command in text for command in COMMANDS)
+    for command in COMMANDS:
+        assert run(command, "--help")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "unheard-of"],
+        ["score", "somewhere"],
+        ["score", "somewhere", "--out", "scores.xlsx"],
+        ["score", "somewhere", "--out", "s.csv", "--as-of", "yesterdayish"],
+        ["recommend", "--brief", "x", "--k", "0"],
+        ["promote", "authenticity", "first"],
+        ["nonsense"],
+    ],
+)
+def test_wrong_usage_ends_with_2(arguments):
+    assert run(*arguments)[0] == realreach.WRONG_USAGE
+
+
+def test_check_counts_what_is_right(folder):
+    code, text = run("check", folder)
+    assert code == 0
+    assert "40 creators" in text
+    assert "no problems" in text
+
+
+BAD_POSTS = {
+    "missing column": ("likes", None, "posts.likes: missing"),
+    "text in a count": ("likes", "many", "posts.likes, row 2: 'many'"),
+    "negative likes": ("likes", "-4", "posts.likes, row 2: -4"),
+    "fraction": ("comments", "1.5", "posts.comments, row 2: '1.5'"),
+    "published in the future": ("published_at", "2999-01-01T00:00:00Z", "posts.published_at, row 2: 2999-01-01"),
+    "unknown creator": ("creator_id", "nobody", "posts.creator_id, row 2: 'nobody'"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_POSTS)
+def test_bad_input_is_named_and_nothing_is_written(name, home, tmp_path):
+    column, value, expected = BAD_POSTS[name]
+    pd.DataFrame({"creator_id": ["a"], "platform": ["tiktok"], "followers": ["10"]}).to_csv(
+        tmp_path / "creators.csv", index=False
+    )
+    posts = pd.DataFrame(
+        {"creator_id": "a", "post_id": ["1", "2"], "published_at": "2026-01-01", "likes": "5", "comments": "1"}
+    )
+    if value is None:
+        posts = posts.drop(columns=column)
+    else:
+        posts.loc[1, column] = value
+    posts.to_csv(tmp_path / "posts.csv", index=False)
+    for arguments in (["check", tmp_path], ["score", tmp_path, "--out", tmp_path / "out" / "scores.parquet"]):
+        code, text = run(*arguments)
+        assert code == realreach.REFUSED
+        assert expected in text
+    assert not (tmp_path / "out").exists()
+
+
+def test_scores_and_lists_from_tables(home, folder, tmp_path):
+    parquet, csv = tmp_path / "scores.parquet", tmp_path / "scores.csv"
+    for file in (parquet, csv):
+        code, text = run("score", folder, "--out", file)
+        assert code == 0, text
+        assert "trained on simulated creators" in text
+    frame = pd.read_parquet(parquet)
+    assert sorted(frame["creator_id"]) == sorted(read_tables(folder)["creators"]["creator_id"])
+    lists = []
+    for file in (parquet, csv):
+        out = tmp_path / f"{file.suffix[1:]}_list.csv"
+        code, text = run(
+            "recommend", "--brief", "skincare serum, mỹ phẩm dưỡng da", "--catalogue", file, "--k", 5, "--out", out
+        )
+        assert code == 0, text
+        assert "trained on simulated creators" in text
+        lists.append(pd.read_csv(out))
+    assert len(lists[0]) == 5
+    pd.testing.assert_frame_equal(lists[0], lists[1])
+    code, text = run("recommend", "--brief", "mỹ phẩm", "--catalogue", parquet, "--language", "vi", "--k", 3)
+    assert code == 0
+    assert "mô phỏng" in text
+
+
+def test_options_narrow_the_list_and_wrong_ones_are_named(home, folder, tmp_path):
+    file = tmp_path / "scores.parquet"
+    run("score", folder, "--out", file)
+    out = tmp_path / "list.parquet"
+    code, text = run(
+        "recommend", "--brief", "travel", "--catalogue", file, "--platform", "tiktok", "--tier", "micro", "--out", out
+    )
+    assert code == 0, text
+    found = pd.read_parquet(out)
+    assert set(found["platform"]) == {"tiktok"}
+    assert set(found["tier"]) == {"micro"}
+    code, text = run("recommend", "--brief", "travel", "--catalogue", file, "--platform", "myspace")
+    assert code == realreach.REFUSED
+    assert "platforms" in text
+    code, text = run("recommend", "--brief", "travel", "--catalogue", tmp_path / "none.parquet")
+    assert code == realreach.REFUSED
+    assert "none.parquet" in text
+
+
+def test_an_earlier_as_of_knows_less(home, folder, tmp_path):
+    early, late = tmp_path / "early.parquet", tmp_path / "late.parquet"
+    assert run("score", folder, "--out", early, "--as-of", "2025-06-01")[0] == 0
+    assert run("score", folder, "--out", late)[0] == 0
+    before, after = pd.read_parquet(early), pd.read_parquet(late)
+    assert before["coverage_posts"].sum() < after["coverage_posts"].sum()
+    assert (before["last_post_at"].dropna() < pd.Timestamp("2025-06-02", tz="UTC")).all()
+
+
+def test_without_a_champion_score_says_what_to_do(folder, tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("REALREACH_HOME", str(tmp_path / "empty"))
+    code, text = run("score", folder, "--out", tmp_path / "scores.csv")
+    assert code == realreach.REFUSED
+    assert "realreach train authenticity" in text
+    assert not (tmp_path / "scores.csv").exists()
+
+
+def test_import_a_csv_by_a_mapping_of_ones_own(tmp_path):
+    source = tmp_path / "export.csv"
+    source.write_text("user,fans,clip,when,hearts,talk\nan,12.5K,1,2026-01-02 10:00,541.2K,33\n", encoding="utf-8")
+    mapping = tmp_path / "mine.toml"
+    mapping.write_text(
+        """
+[source]
+title = "one export"
+terms = "mine"
+
+[[creators]]
+files = "export.csv"
+[creators.columns]
+creator_id = "user"
+platform = { constant = "tiktok" }
+followers = "fans"
+
+[[posts]]
+files = "export.csv"
+timezone = "Asia/Ho_Chi_Minh"
+[posts.columns]
+creator_id = "user"
+post_id = "clip"
+published_at = "when"
+likes = "hearts"
+comments = "talk"
+""",
+        encoding="utf-8",
+    )
+    out = tmp_path / "tables"
+    code, text = run("import", "columns", source, "--mapping", mapping, "--out", out)
+    assert code == 0, text
+    tables = read_tables(out)
+    assert tables["creators"]["followers"].tolist() == [12_500]
+    assert tables["posts"]["likes"].tolist() == [541_200]
+    assert tables["posts"]["published_at"].iloc[0] == pd.Timestamp("2026-01-02T03:00Z")
+    code, text = run("import", "columns", source, "--mapping", mapping, "--out", out)
+    assert code == realreach.REFUSED
+    assert "not empty" in text
+
+
+def test_train_and_promote(tmp_path, monkeypatch, small_config):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("REALREACH_HOME", str(tmp_path / "home"))
+    config = write_config(tmp_path / "small.toml", small_config)
+    code, text = run("train", "authenticity", "--config", config)
+    assert code == 0, text
+    assert "How hard the world is" in text
+    assert "Registered as challenger: authenticity version 1" in text
+    assert tracking.resolve("authenticity", "challenger").version == 1
+    with pytest.raises(tracking.ModelNotFoundError):
+        tracking.resolve("authenticity", "champion")
+    code, text = run("promote", "authenticity")
+    passed = code == 0
+    assert ("is champion" in text) is passed
+    assert ("a gate says no" in text) is not passed
+    if passed:
+        assert tracking.resolve("authenticity", "champion").version == 1
+    assert run("promote", "authenticity", 7)[0] == realreach.REFUSED
+
+
+def test_a_wrong_setting_is_named(tmp_path, small_config):
+    config = write_config(tmp_path / "wrong.toml", small_config)
+    config.write_text(config.read_text().replace("trees = ", "leafs = 3\ntrees = "), encoding="utf-8")
+    code, text = run("train", "authenticity", "--config", config)
+    assert code == realreach.REFUSED
+    assert "wrong.toml: model.leafs" in text
+
+
+def write_config(path: Path, config) -> Path:
+    lines = []
+    for section, keys in config.model_dump().items():
+        lines += [f"[{section}]", *(f"{key} = {value}" for key, value in keys.items())]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+@pytest.mark.slow
+def test_a_killed_training_leaves_nothing_half_registered(tmp_path, small_config):
+    tiny = small_config.model_copy(
+        update={
+            "data": small_config.data.model_copy(update={"creators": 500}),
+            "model": small_config.model.model_copy(update={"trees": 10}),
+        }
+    )
+    config = write_config(tmp_path / "tiny.toml", tiny)
+    environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    environment |= {"REALREACH_HOME": str(tmp_path / "home"), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, str(ROOT / "realreach.py"), "train", "authenticity", "--config", str(config)]
+    for last_words, wait in (("computed", 0.0), ("measured", 0.3), ("measured", 3.0)):
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout
+            for line in process.stdout:
+                if line.startswith(last_words):
+                    break
+            time.sleep(wait)
+            process.send_signal(signal.SIGKILL)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("REALREACH_HOME", str(tmp_path / "home"))
+            patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+            try:
+                found = tracking.resolve("authenticity", "challenger")
+            except tracking.ModelNotFoundError:
+                continue
+            tracking.download("authenticity", found.version)  # refuses what is not whole
+    finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    assert "Registered as challenger" in finished.stdout
+
+
+@pytest.mark.data
+def test_real_creators_from_files_to_lists(real_data, home, tmp_path):
+    sets = {"instagram_id2020": 521, "tiktok_vn2025": 4896, "youtube_fr2026": 180, "facebook_th2018": 7}
+    catalogues = []
+    for name, creators in sets.items():
+        assert run("import", name, real_data / name, "--out", tmp_path / name)[0] == 0
+        assert run("check", tmp_path / name)[0] == 0
+        file = tmp_path / f"{name}.parquet"
+        assert run("score", tmp_path / name, "--out", file)[0] == 0
+        frame = pd.read_parquet(file)
+        # a sample may grow, never shrink
+        assert len(frame) >= creators
+        assert frame["authenticity"].dropna().between(0, 1).all()
+        catalogues += ["--catalogue", file]
+    briefs = {
+        "tiktok": "Thương hiệu chăm sóc da Việt Nam: kem chống nắng, serum, mỹ phẩm cho da dầu",
+        "youtube": "Marque française d'accessoires pour smartphone : coques, chargeurs, batteries externes",
+        "instagram": "Merek makanan Indonesia: resep masakan, kuliner, sambal, jajanan",
+    }
+    for platform, brief in briefs.items():
+        out = tmp_path / f"{platform}.csv"
+        code, text = run("recommend", "--brief", brief, "--platform", platform, "--k", 10, "--out", out, *catalogues)
+        assert code == 0, text
+        ranked = pd.read_csv(out)
+        assert len(ranked) == 10
+        assert set(ranked["platform"]) == {platform}
+        assert ranked["fit"].gt(0).all()
+
+
+def test_written_frames_are_whole_or_absent(tmp_path, monkeypatch):
+    def fail(*_arguments, **_options):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_frame(pd.DataFrame({"a": [1]}), tmp_path / "a.parquet")
+    assert list(tmp_path.iterdir()) == []
