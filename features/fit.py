@@ -37,7 +37,7 @@ ada agar akan atau bisa dan dari dengan di dalam ini itu juga kami kita ke oleh 
 #: Words of grammar only: in nearly every text of their language, so that a match on them says nothing, and frequent
 #: enough in a brief ("looking for a creator who ...") to crowd out the reasons. They are dropped as they are written:
 #: folding "của" would also drop "cua" (crab). Words that may carry a brief's meaning ("new", "best", "nam") stay.
-STOP_WORDS = frozenset(" ".join([_ENGLISH, _VIETNAMESE, _FRENCH, _INDONESIAN]).split())
+STOP_WORDS = frozenset(f"{_ENGLISH} {_VIETNAMESE} {_FRENCH} {_INDONESIAN}".split())
 
 # letters whose stroke or ligature Unicode does not decompose
 _UNDECOMPOSED = str.maketrans({"đ": "d", "ð": "d", "ł": "l", "ø": "o", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe"})

@@ -8,6 +8,7 @@ Authenticity is the calibrated probability that no kind of manipulation is there
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -221,7 +222,7 @@ class AuthenticityModel:
             if raised.size:
                 for row, entries in zip(raised, self._carried(head, x[raised], platforms.iloc[raised]), strict=True):
                     found[row] += [{"head": name, **entry} for entry in entries]
-        return [sorted(entries, key=lambda entry: -entry["contribution"]) for entries in found]
+        return [sorted(entries, key=itemgetter("contribution"), reverse=True) for entries in found]
 
     def _carried(self, head: Head, x: np.ndarray, platforms: pd.Series) -> list[list[dict[str, Any]]]:
         # a missing value is no evidence that a person could check
@@ -230,14 +231,14 @@ class AuthenticityModel:
 
     def _strongest(self, values: np.ndarray, weights: np.ndarray, platform: str) -> list[dict[str, Any]]:
         """The signals that weigh most and are out of their typical range; where none is, those that weigh most."""
-        entries = []
+        entries: list[dict[str, Any]] = []
         for position, name in enumerate(SIGNALS):
             low, high = self.typical.get(platform, {}).get(name, (None, None))
             if weights[position] > 0:
                 value, contribution = float(values[position]), float(weights[position])
                 entry = {"signal": name, "value": value, "typical_low": low, "typical_high": high}
-                entries.append(entry | {"contribution": contribution})
-        entries.sort(key=lambda entry: -entry["contribution"])
+                entries.append({**entry, "contribution": contribution})
+        entries.sort(key=itemgetter("contribution"), reverse=True)
         unusual = [entry for entry in entries if _is_unusual(entry)]
         return (unusual or entries)[:EVIDENCE_SIGNALS]
 
