@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -129,9 +130,11 @@ def check(folder: Annotated[Path, typer.Argument(help="Folder of tables.")]) -> 
 
 def _evaluation_tables(evaluation: "Evaluation") -> list[Table]:
     heads = Table(
-        title=f"Unseen creators and vendors, {evaluation.source}; AUC with 95 % interval", title_justify="left"
+        title=f"Unseen creators and vendors, {evaluation.source} (AUC with 95 % interval; * at 5 % FPR)",
+        title_justify="left",
+        box=SIMPLE_HEAD,
     )
-    for column in ("", "creators", "AUC", "recall at 5 % FPR", "ECE", "best floor"):
+    for column in ("", "creators", "AUC", "recall*", "ECE", "best floor"):
         heads.add_column(column, justify="left" if not column else "right")
     for name, report in evaluation.reports.items():
         figures = report["value"]
@@ -144,7 +147,7 @@ def _evaluation_tables(evaluation: "Evaluation") -> list[Table]:
             f"{figures['ece']:.3f}",
             f"{beaten.max():.3f} {str(beaten.idxmax()).replace('_', ' ')}",
         )
-    floors = Table(title="How hard the world is: AUC on “some manipulation”", title_justify="left")
+    floors = Table(title="How hard the world is: AUC on “some manipulation”", title_justify="left", box=SIMPLE_HEAD)
     for column in ("", "AUC", "limit"):
         floors.add_column(column, justify="left" if not column else "right")
     from training.gates import DEPTH_2_CEILING, MODEL_CEILING, SINGLE_SIGNAL_CEILING, STUMP_CEILING
@@ -199,7 +202,7 @@ def promote(
         promoted, gates = promote_authenticity(version)
     except (ModelNotFoundError, CorruptModelError) as error:
         _refuse(error, "Train one with `realreach train authenticity`.")
-    table = Table(title=f"Gates of authenticity version {promoted}", title_justify="left")
+    table = Table(title=f"Gates of authenticity version {promoted}", title_justify="left", box=SIMPLE_HEAD)
     for column in ("gate", "passed", "why"):
         table.add_column(column)
     for gate in gates:
@@ -306,7 +309,7 @@ def _notices(frame: "pd.DataFrame", words: Any) -> list[str]:
 
 
 def _print_shortlist(frame: "pd.DataFrame") -> None:
-    table = Table(expand=False)
+    table = Table(box=SIMPLE_HEAD)
     for column in ("#", "creator", "platform", "tier", "followers", "authenticity", "fit", "why"):
         numeric = column in ("#", "followers", "authenticity", "fit")
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
@@ -336,7 +339,7 @@ def benchmark(
     from training.benchmark import benchmark_signals
 
     figures = benchmark_signals()
-    table = Table(title=f"{name.value}, simulated creators, medians of one run", title_justify="left")
+    table = Table(title=f"{name.value}, simulated creators, medians of one run", title_justify="left", box=SIMPLE_HEAD)
     for column in (figures.index.name, *figures.columns):
         table.add_column(str(column).replace("_", " "), justify="right" if column != figures.index.name else "left")
     for row in figures.reset_index().astype("object").fillna("").itertuples(index=False):

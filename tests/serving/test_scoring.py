@@ -7,9 +7,13 @@ import pytest
 from features.histories import make_histories
 from features.signals import SIGNALS, compute_signals
 from features.tables import HEADS, check_tables
+from serving import service
 from serving.catalogue import check_scores
 from serving.models import LoadedModel
+from serving.schemas import ScoreRequest
 from serving.scoring import score_tables
+from serving.service import score_histories
+from training import runs, tracking
 from training.simulation import SIMULATION_AS_OF, simulate_creators
 
 DAY = pd.Timedelta(days=1)
@@ -77,6 +81,60 @@ def test_training_and_scoring_read_the_same_signals(tables, loaded, monkeypatch)
     expected = compute_signals(make_histories(tables, SIMULATION_AS_OF, imported_at=SIMULATION_AS_OF))
     pd.testing.assert_frame_equal(seen[0], expected, check_exact=True)
     assert list(seen[0].columns) == list(SIGNALS)
+
+
+def test_a_request_reads_the_signals_of_the_batch(tables, loaded, monkeypatch):
+    """One history as JSON, through the request's own path, gives the bit-identical row of the batch."""
+    histories = [
+        {
+            "creator": rows(tables["creators"], creator)[0],
+            "posts": rows(tables["posts"], creator),
+            "snapshots": rows(tables["snapshots"], creator),
+        }
+        for creator in tables["creators"]["creator_id"].head(8)
+    ]
+    batch = compute_signals(make_histories(tables, SIMULATION_AS_OF, imported_at=SIMULATION_AS_OF))
+    seen = []
+    score = type(loaded.model).score
+    monkeypatch.setattr(
+        type(loaded.model), "score", lambda model, signals: seen.append(signals) or score(model, signals)
+    )
+    for history in histories:
+        body = json.dumps({"histories": [history], "as_of": SIMULATION_AS_OF.isoformat()})
+        score_histories(ScoreRequest.model_validate_json(body), loaded, SIMULATION_AS_OF)
+        creator = history["creator"]["creator_id"]
+        pd.testing.assert_frame_equal(seen[-1], batch.loc[[creator]], check_exact=True)
+    assert len(seen) == len(histories)
+    assert any(not signals.isna().all(axis=None) for signals in seen)
+
+
+def rows(frame, creator):
+    own = frame[frame["creator_id"] == creator]
+    return json.loads(own.to_json(orient="records", date_format="iso", date_unit="us"))
+
+
+def test_the_service_loads_the_version_that_the_alias_names(small_config, tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("REALREACH_HOME", str(tmp_path))
+    monkeypatch.setenv("REALREACH_CATALOGUE", str(tmp_path / "none.parquet"))
+    data = small_config.data.model_copy(update={"creators": 500})
+    model = small_config.model.model_copy(update={"trees": 10})
+    trained = [
+        runs.train_authenticity(
+            small_config.model_copy(update={"data": data.model_copy(update={"seed": seed}), "model": model})
+        )
+        for seed in (1, 2)
+    ]
+    for chosen in (trained[1], trained[0]):
+        tracking.promote(chosen.name, chosen.version)
+        served = service.load().model
+        assert served.version == chosen.version
+        for name, head in chosen.model.heads.items():
+            loaded_texts = [booster.model_to_string() for booster in served.model.heads[name].members]
+            assert loaded_texts == [booster.model_to_string() for booster in head.members]
+    path = tracking.download("authenticity", trained[0].version) / "bought_likes_0.txt"
+    path.write_text(path.read_text() + " ")
+    assert "bought_likes_0.txt has changed" in service.load().model_trouble
 
 
 def test_creators_without_posts_or_followers_are_in_the_frame(tables, loaded):
