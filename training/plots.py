@@ -10,22 +10,27 @@ from training.metrics import ECE_BINS
 _MODEL, _FLOOR, _GUIDE = "#0072B2", "#B0B0B0", "#D55E00"
 
 
-def _title(name: str, source: str) -> str:
-    what = "some manipulation" if name == COMPOSITE else name.replace("_", " ")
-    return f"{what} · {source} creators"
+def _figure(evaluation: Evaluation) -> Figure:
+    figure = Figure(figsize=(11, 7), layout="constrained")
+    figure.suptitle(f"Test creators and vendors unseen in training; data: {evaluation.source}")
+    return figure
+
+
+def _title(name: str) -> str:
+    return "some manipulation" if name == COMPOSITE else name.replace("_", " ")
 
 
 def reliability(evaluation: Evaluation) -> Figure:
     """Share of manipulated creators against their mean probability, in bins of equal mass, one panel a head."""
     names = list(evaluation.probabilities)
-    figure = Figure(figsize=(11, 7), layout="constrained")
+    figure = _figure(evaluation)
     for axis, name in zip(figure.subplots(2, 3).flat, names, strict=True):
         p, y = evaluation.probabilities[name], evaluation.truths[name]
         bins = np.array_split(np.argsort(p, kind="stable"), ECE_BINS)
         points = [(p[rows].mean(), y[rows].mean()) for rows in bins if rows.size]
         axis.plot([0, 1], [0, 1], color=_GUIDE, linewidth=1, linestyle="--")
         axis.plot(*zip(*points, strict=True), color=_MODEL, marker="o", markersize=4)
-        axis.set(xlim=(0, 1), ylim=(0, 1), title=_title(name, evaluation.source))
+        axis.set(xlim=(0, 1), ylim=(0, 1), title=_title(name))
         axis.set_xlabel("mean probability")
         axis.set_ylabel("share manipulated")
     return figure
@@ -33,7 +38,7 @@ def reliability(evaluation: Evaluation) -> Figure:
 
 def floors(evaluation: Evaluation) -> Figure:
     """AUC of the model beside its floors, with 95 % intervals, one panel a head."""
-    figure = Figure(figsize=(11, 7), layout="constrained")
+    figure = _figure(evaluation)
     for axis, (name, table) in zip(figure.subplots(2, 3).flat, evaluation.floors.items(), strict=True):
         own = evaluation.reports[name].loc["auc"]
         labels = [*table.index.str.replace("_", " "), "model"]
@@ -42,5 +47,5 @@ def floors(evaluation: Evaluation) -> Figure:
         high = np.array([*table["auc_high"], own["high"]], dtype=np.float64) - values
         colours = [_FLOOR] * len(table) + [_MODEL]
         axis.barh(labels, values, color=colours, xerr=np.nan_to_num(np.maximum([low, high], 0)), ecolor="#404040")
-        axis.set(xlim=(0.4, 1), title=_title(name, evaluation.source), xlabel="AUC on unseen creators and vendors")
+        axis.set(xlim=(0.4, 1), title=_title(name), xlabel="AUC")
     return figure

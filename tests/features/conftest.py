@@ -121,7 +121,8 @@ def _random_tables(creators: int, seed: int) -> Tables:
                 pd.DataFrame(
                     {
                         "creator_id": creator_id,
-                        "observed_at": pd.date_range(end=AS_OF - pd.Timedelta("17h"), periods=days, freq="D"),
+                        "observed_at": pd.date_range(end=AS_OF - pd.Timedelta("17h"), periods=days, freq="D")
+                        + pd.to_timedelta(rng.integers(0, 400, days), unit="min"),
                         "followers": np.where(rng.random(days) < 0.05, np.nan, level),
                         "following": 300 + rng.integers(-20, 20, days),
                         "total_views": np.cumsum(rng.poisson(followers / 4, days)) + 10 * followers,

@@ -103,9 +103,11 @@ def test_posts_older_than_90_days_are_not_of_the_window(posts_of: Maker, signals
 
 
 def test_the_window_is_the_last_thirty_posts(posts_of: Maker, signals_of: Compute) -> None:
-    signals = signals_of(posts_of("c1", [1000] * 30 + [100] * 30, 0, first="2025-11-01"), followers=1000)
-    assert signals["like_rate_by_followers_median_30p"] == 0.1
-    assert signals["likes_max_to_median_all"] == pytest.approx(1000 / 550)
+    """The thirty lie half at 100 and half at 200: one post more would move the median to 200."""
+    posts = posts_of("c1", [1000] * 30 + [100, 200] * 15, 0, first="2025-11-01")
+    signals = signals_of(posts, followers=1000)
+    assert signals["like_rate_by_followers_median_30p"] == pytest.approx(0.15)
+    assert signals["likes_max_to_median_all"] == pytest.approx(1000 / 600)
 
 
 def test_ten_newest_posts_against_the_twenty_before(posts_of: Maker, signals_of: Compute) -> None:

@@ -266,18 +266,19 @@ def _pandas_posts(posts: pd.DataFrame, followers: float) -> dict[str, float]:
 
 
 def _pandas_snapshots(snapshots: pd.DataFrame) -> dict[str, float]:
-    gain = snapshots["followers"].astype("float64").diff().iloc[1:]  # one day apart each
-    known = gain.dropna()
+    gain = snapshots["followers"].astype("float64").diff().iloc[1:]
+    rate = gain / (snapshots["observed_at"].diff() / pd.Timedelta("1D"))
+    known, daily = gain.dropna(), rate.dropna()
     if len(known) < 8:
         return {}
-    usual = known.median()
-    spread = MAD_TO_SD * (known - usual).abs().median() + np.sqrt(abs(usual)) + 1
+    usual = daily.median()
+    spread = MAD_TO_SD * (daily - usual).abs().median() + np.sqrt(abs(usual)) + 1
     risen = known.clip(lower=0)
     return {
-        "follower_gain_max_step_z_all": ((known - usual) / spread).max(),
+        "follower_gain_max_step_z_all": ((daily - usual) / spread).max(),
         "follower_gain_max_step_of_gain_all": risen.max() / risen.sum(),
         "follower_loss_day_share_all": (known < 0).mean(),
-        "follower_gain_autocorrelation_all": gain.corr(gain.shift()),
+        "follower_gain_autocorrelation_all": rate.corr(rate.shift()),
     }
 
 
