@@ -320,10 +320,16 @@ def rounding_unit(followers: np.ndarray) -> np.ndarray:
 
 
 def _posts_between(posts: Events, owners: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Posts of each row's owner published in (start, end], same shape as `start`."""
+    """Posts of each row's owner published in (start, end], same shape as `start`.
+
+    NaN before the owner's first known post: what was published then may only not have been collected.
+    """
     # whole seconds, more than any calendar year to a creator, keep creators apart on one axis and every sum exact
     per_creator = 2**39
-    known = ~(np.isnan(start) | np.isnan(end))
+    has_posts = posts.counts[owners] > 0
+    first = np.full(owners.size, np.inf)
+    first[has_posts] = posts["published_at"][posts.offsets[owners[has_posts]]]
+    known = ~(np.isnan(start) | np.isnan(end)) & (start >= first[:, None])
 
     def seconds(days: np.ndarray) -> np.ndarray:
         return np.rint(days * 86_400).astype(np.int64)
@@ -449,11 +455,11 @@ def _largest_step(followers: np.ndarray, time: np.ndarray, steps: _Steps) -> dic
 
 def _refills(steps: _Steps) -> np.ndarray:
     """Marked falls that a marked rise makes good by at least 70 % within the next three intervals."""
-    fall = np.where(steps.z < -STEP_Z, -steps.gain, np.nan)
+    fall = np.where(steps.z <= -STEP_Z, -steps.gain, np.nan)
     made_good = np.zeros(fall.shape, dtype=bool)
     for later in (1, 2, 3):
         if fall.shape[1] > later:
-            rise = np.where(steps.z > STEP_Z, steps.gain, np.nan)[:, later:]
+            rise = np.where(steps.z >= STEP_Z, steps.gain, np.nan)[:, later:]
             with np.errstate(invalid="ignore"):
                 made_good[:, :-later] |= rise >= 0.7 * fall[:, :-later]
     return np.count_nonzero(made_good, axis=1)
@@ -464,15 +470,10 @@ def _steps_explained(steps: _Steps) -> dict[str, np.ndarray]:
     count = row_count(steps.z)
     usual_views = row_median(steps.view_rate, LEAST)[:, None]
     unseen = np.where(steps.view_rate < 1.5 * usual_views, steps.z, np.nan)
-    # creators of whom no post is known cannot show a post before a step
-    silent = np.where(
-        (steps.posted == 0) & (row_sum(steps.posted) > 0)[:, None],
-        steps.z,
-        np.nan,
-    )
+    silent = np.where(steps.posted == 0, steps.z, np.nan)
     return {
         "follower_steps_per_90d_all": enough(
-            ratio(np.count_nonzero(steps.z > STEP_Z, axis=1) * 90.0, span), count, LEAST
+            ratio(np.count_nonzero(steps.z >= STEP_Z, axis=1) * 90.0, span), count, LEAST
         ),
         "follower_step_without_posts_max_z_all": enough(row_max(silent), count, LEAST),
         "follower_step_without_views_max_z_all": enough(row_max(unseen), count, LEAST),
@@ -485,9 +486,7 @@ def _evenness(time: np.ndarray, followers: np.ndarray, steps: _Steps) -> dict[st
     usual = row_median(steps.rate)
     if steps.rate.shape[1] >= DRIP_INTERVALS:
         windows = np.lib.stride_tricks.sliding_window_view(steps.rate, DRIP_INTERVALS, axis=1)
-        # added one after the other: numpy's mean of windows groups by how many windows there are
-        means = sum(windows[:, :, step] for step in range(1, DRIP_INTERVALS)) + windows[:, :, 0]
-        means = means / DRIP_INTERVALS
+        means = windows.mean(axis=2)
         top = np.argmax(np.where(np.isnan(means), -np.inf, means), axis=1)
         fastest = _at(windows, top)
         lift = _at(means, top) / (np.abs(usual) + np.sqrt(np.abs(usual)) + 1.0)

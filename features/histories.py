@@ -90,9 +90,7 @@ def latest_knowledge(tables: Tables, now: pd.Timestamp) -> pd.Timestamp:
     What `as_of` is where the user names none: old exports are judged as of their own day.
     """
     times = []
-    if "observed_at" in tables["creators"] and tables["creators"]["observed_at"].notna().any():
-        times.append(tables["creators"]["observed_at"].max())
-    for name in ("posts", "snapshots"):
+    for name in ("creators", "posts", "snapshots"):
         if name in tables and not tables[name].empty:
             frame = tables[name]
             if "observed_at" not in frame or frame["observed_at"].isna().any():

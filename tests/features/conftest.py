@@ -91,7 +91,7 @@ def _random_tables(creators: int, seed: int) -> Tables:
         profiles.append(
             (creator_id, rng.choice(["instagram", "youtube", "tiktok"]), followers, int(rng.integers(1, 900)))
         )
-        count = int(rng.choice([1, 2, 7, 30, 31, 300])) if number < 6 else int(rng.integers(1, 301))
+        count = [1, 2, 7, 30, 31, 300][number] if number < 6 else int(rng.integers(1, 301))
         likes = np.floor(followers * 0.03 * rng.lognormal(0, 0.6, count))
         published = AS_OF - pd.to_timedelta(np.sort(rng.uniform(0, 400, count))[::-1], unit="D").round("s")
         frame = pd.DataFrame(

@@ -170,12 +170,14 @@ def test_known_rows_fill_the_moment_of_import(tables: Tables) -> None:
 def test_latest_knowledge_is_the_last_observation(tables: Tables) -> None:
     now = _time("2026-06-01")
     assert latest_knowledge(tables, now) == now  # a post does not say when it was seen
-    stated = tables | {"posts": tables["posts"].dropna(subset=["observed_at"])}
+    posts = tables["posts"].dropna(subset=["observed_at"])
+    unstated = tables["creators"].drop(columns="observed_at")
+    assert latest_knowledge(tables | {"creators": unstated, "posts": posts}, now) == now  # nor does a profile
+    creators = tables["creators"].assign(observed_at=pd.array([_time("2026-01-02")] * 3, dtype=TIME))
+    stated = tables | {"creators": creators, "posts": posts}
     assert latest_knowledge(stated, now) == _time("2026-01-30")
-    assert latest_knowledge(stated | {"posts": stated["posts"].head(0)}, now) == _time("2026-01-15")
-    assert (
-        latest_knowledge({"creators": tables["creators"][["creator_id"]], "posts": stated["posts"].head(0)}, now) == now
-    )
+    assert latest_knowledge(stated | {"posts": posts.head(0)}, now) == _time("2026-01-15")
+    assert latest_knowledge({"creators": creators.head(0), "posts": posts.head(0)}, now) == now
 
 
 def test_latest_knowledge_does_not_forget_the_profile(tables: Tables) -> None:

@@ -161,9 +161,9 @@ def test_the_size_of_blocks_changes_nothing(
 def test_the_place_in_a_large_batch_changes_nothing(creators: int) -> None:
     """A post a second after a snapshot: too near where positions and days share one float axis."""
     offsets = np.zeros(creators + 1, dtype=np.int64)
-    offsets[-1] = 2
+    offsets[-1] = 3
     noon = 20_454 + 7 / 24
-    posts = Events(offsets, {"published_at": np.array([noon + 1 / 86_400, noon + 1])})
+    posts = Events(offsets, {"published_at": np.array([noon - 9, noon + 1 / 86_400, noon + 1])})
     start, end = np.array([[noon - 1, noon, np.nan]]), np.array([[noon, noon + 1, noon + 2]])
     found = growth._posts_between(posts, np.array([creators - 1]), start, end)
     np.testing.assert_array_equal(found, [[0, 2, np.nan]])
@@ -278,7 +278,7 @@ def _pandas_snapshots(snapshots: pd.DataFrame) -> dict[str, float]:
         "follower_gain_max_step_z_all": ((daily - usual) / spread).max(),
         "follower_gain_max_step_of_gain_all": risen.max() / risen.sum(),
         "follower_loss_day_share_all": (known < 0).mean(),
-        "follower_gain_autocorrelation_all": rate.corr(rate.shift()),
+        "follower_gain_autocorrelation_all": rate.corr(rate.shift(), min_periods=8),
     }
 
 
@@ -310,8 +310,7 @@ WITH known AS (
     FROM known WHERE newest = 1
 ), viewed AS (
     SELECT creator_id, 1.0 * ripe / views AS rate,
-        row_number() OVER (PARTITION BY creator_id ORDER BY 1.0 * ripe / views) AS low,
-        row_number() OVER (PARTITION BY creator_id ORDER BY 1.0 * ripe / views DESC) AS high,
+        row_number() OVER (PARTITION BY creator_id ORDER BY 1.0 * ripe / views) AS place,
         count(*) OVER (PARTITION BY creator_id) AS rates
     FROM latest WHERE place <= 30 AND ripe IS NOT NULL AND views > 0
 ), moves AS (
@@ -319,7 +318,8 @@ WITH known AS (
     FROM snapshots WHERE observed <= :as_of WINDOW history AS (PARTITION BY creator_id ORDER BY observed)
 )
 SELECT creator_id,
-    (SELECT avg(rate) FROM viewed WHERE viewed.creator_id = c.creator_id AND abs(low - high) <= 1 AND rates >= 3)
+    (SELECT avg(rate) FROM viewed
+        WHERE viewed.creator_id = c.creator_id AND abs(2 * viewed.place - rates - 1) <= 1 AND rates >= 3)
         AS like_rate_by_views_median_30p,
     (SELECT sum(published > :as_of - 90 * 86400) * 7.0 / 90 FROM latest WHERE latest.creator_id = c.creator_id)
         AS posts_per_week_90d,
