@@ -87,12 +87,13 @@ def days_since_epoch(times: pd.Series) -> np.ndarray:
 def latest_knowledge(tables: Tables, now: pd.Timestamp) -> pd.Timestamp:
     """Last moment that something in the tables was observed; `now` where a row does not say when it was.
 
-    What `as_of` is where the user names none: old exports are judged as of their own day.
+    What `as_of` is where the user names none: old exports are judged as of their own day. A creator without a count has
+    nothing that was observed.
     """
+    counted = tables["creators"].dropna(subset=["followers"])
     times = []
-    for name in ("creators", "posts", "snapshots"):
-        if name in tables and not tables[name].empty:
-            frame = tables[name]
+    for frame in (counted, tables["posts"], tables.get("snapshots", counted)):
+        if not frame.empty:
             if "observed_at" not in frame or frame["observed_at"].isna().any():
                 return now
             times.append(frame["observed_at"].max())

@@ -173,6 +173,8 @@ def test_latest_knowledge_is_the_last_observation(tables: Tables) -> None:
     posts = tables["posts"].dropna(subset=["observed_at"])
     unstated = tables["creators"].drop(columns="observed_at")
     assert latest_knowledge(tables | {"creators": unstated, "posts": posts}, now) == now  # nor does a profile
+    uncounted = unstated.assign(followers=pd.array([pd.NA] * 3, dtype="Int64"))
+    assert latest_knowledge(tables | {"creators": uncounted, "posts": posts}, now) == _time("2026-01-30")
     creators = tables["creators"].assign(observed_at=pd.array([_time("2026-01-02")] * 3, dtype=TIME))
     stated = tables | {"creators": creators, "posts": posts}
     assert latest_knowledge(stated, now) == _time("2026-01-30")
