@@ -10,6 +10,7 @@ downloads a version checks both. A process may be killed anywhere in between.
 """
 
 import json
+import logging
 import math
 import os
 import platform
@@ -361,6 +362,7 @@ def _create_database(path: Path) -> None:
         return
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # "Creating initial MLflow database tables..."
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".creating-") as folder:
         fresh = Path(folder) / path.name
