@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from features.signals import registry_hash
-from training.authenticity import AuthenticityModel
+from training.authenticity import AuthenticityModel, assessable
 from training.baselines import fit_floors, single_signal_auc
 from training.datasets import Dataset
 from training.gates import MODEL_CEILING, SIMULATED, Metadata
@@ -101,10 +101,17 @@ def _floors(train: Dataset, test: Dataset, name: str, seed: int, draws: int) -> 
     ).metrics
 
 
+def _assessable_part(dataset: Dataset, name: str) -> Dataset:
+    known = assessable(dataset.signals)
+    rows = known.any(axis=1) if name == COMPOSITE else known[name]
+    return dataset.only(dataset.signals.index[rows])
+
+
 def evaluate(model: AuthenticityModel, dataset: Dataset, *, seed: int = 0, draws: int = 200) -> Evaluation:
     """Measure a model on the test split of the data set it was fitted on; floors are fitted on its training split.
 
-    Figures of a head are over the test creators whom it assessed; its floors are measured on the very same creators.
+    Figures of a head are over the test creators whom it assessed; its floors are fitted on the training creators whom
+    it could assess, and measured on the very same test creators.
     """
     train, test = dataset.part("train"), dataset.part("test")
     scores = model.score(test.signals)
@@ -124,7 +131,10 @@ def evaluate(model: AuthenticityModel, dataset: Dataset, *, seed: int = 0, draws
         }
     return Evaluation(
         reports={name: report(truths[name], p.to_numpy(), draws=draws, seed=seed) for name, p in probabilities.items()},
-        floors={name: _floors(train, test.only(p.index), name, seed, draws) for name, p in probabilities.items()},
+        floors={
+            name: _floors(_assessable_part(train, name), test.only(p.index), name, seed, draws)
+            for name, p in probabilities.items()
+        },
         signals=single_signal_auc(test.signals, test.truth[COMPOSITE].to_numpy(dtype=bool)),
         flagged=pd.DataFrame.from_dict(flagged, orient="index").rename_axis("head"),
         truths=truths,
