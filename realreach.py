@@ -1,6 +1,7 @@
 """The front door: the command line of realreach."""
 
 import os
+import socket
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from training.evaluation import Evaluation
 
 DONE, REFUSED, WRONG_USAGE = 0, 1, 2
+HOST = "127.0.0.1"
 
 app = typer.Typer(
     name="realreach",
@@ -58,6 +60,16 @@ def _refuse(error: object, hint: str = "") -> NoReturn:
 
 def _say(text: str) -> None:
     out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _require_free(host: str, port: int) -> None:
+    """Refuse an address that something listens on already: two servers on one port would answer in turn."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            _refuse(f"{host}:{port} cannot be listened on: {error.strerror}", "Choose another with --host or --port.")
 
 
 def _now() -> "pd.Timestamp":
@@ -351,11 +363,12 @@ def benchmark(
 
 @app.command()
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = HOST,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 3000,
     workers: Annotated[int, typer.Option(min=1, help="Processes that answer.")] = 1,
 ) -> None:
     """Serve the endpoint and the review page until interrupted."""
+    _require_free(host, port)
     environment = {"BENTOML_DO_NOT_TRACK": "True", **os.environ}
     command = [
         sys.executable, "-m", "bentoml", "serve", "serving.service:RealReach",
@@ -376,6 +389,7 @@ def demo(
     from serving.demo import GatesClosedError, prepare_demo
     from training.tracking import home
 
+    _require_free(HOST, port)
     # the demo keeps a home of its own: it must never replace a model trained on somebody's own data
     os.environ["REALREACH_HOME"] = str(home() / "demo")
     os.environ.pop("MLFLOW_TRACKING_URI", None)
@@ -386,7 +400,7 @@ def demo(
     if made.evaluation:
         for table in _evaluation_tables(made.evaluation):
             out.print(table)
-    serve("127.0.0.1", port, 1)
+    serve(HOST, port, 1)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -165,6 +166,19 @@ def test_without_a_champion_score_says_what_to_do(folder, tmp_path, monkeypatch)
     assert code == realreach.REFUSED
     assert "realreach train authenticity" in text
     assert not (tmp_path / "scores.csv").exists()
+
+
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_a_port_in_use_is_said_before_any_work(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("REALREACH_HOME", str(tmp_path / "home"))
+    with socket.socket() as taken:
+        taken.bind((realreach.HOST, 0))
+        taken.listen()
+        code, text = run(command, "--port", taken.getsockname()[1])
+    assert code == realreach.REFUSED
+    assert "Address already in use" in text
+    assert "--port" in text
+    assert not (tmp_path / "home").exists()
 
 
 def test_import_a_csv_by_a_mapping_of_ones_own(tmp_path):
