@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -84,9 +85,9 @@ def _as_of(text: str | None) -> "pd.Timestamp | None":
     if text is None:
         return None
     try:
-        moment = pd.Timestamp(text)
+        moment = pd.Timestamp(datetime.fromisoformat(text))
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no date; use a form like 2026-01-31") from error
+        raise typer.BadParameter(f"{text!r} is no ISO date; write 1 February 2026 as 2026-02-01") from error
     if moment.tz is None:
         # a day without a time means its end: what was seen that day counts
         moment = moment + pd.Timedelta(days=1) - pd.Timedelta(1, "us") if moment == moment.normalize() else moment
@@ -107,7 +108,7 @@ def _read(folder: Path) -> "Tables":
         return read_tables(folder, now=_now())
     except TableError as error:
         count = len(error.problems)
-        _refuse(error, f"{count} problem{'s' if count > 1 else ''} in {folder}; see the table contract in README.md")
+        _refuse(error, f"{count} problem{'s' if count > 1 else ''} in {folder}; the contract is in features/tables.py")
 
 
 OutFile = Annotated[Path, typer.Option("--out", help="Parquet or CSV, by its ending.", callback=_check_ending)]
@@ -115,10 +116,14 @@ OutFile = Annotated[Path, typer.Option("--out", help="Parquet or CSV, by its end
 
 @app.command("import")
 def import_(
-    source: Annotated[str, typer.Argument(help="A known mapping (see --help of README) or `columns` with --mapping.")],
+    source: Annotated[
+        str, typer.Argument(help="A mapping that is shipped (features/sources), or `columns` with --mapping.")
+    ],
     paths: Annotated[list[Path], typer.Argument(help="Files, or the folder they lie in.")],
     folder: Annotated[Path, typer.Option("--out", help="New folder for the tables.")],
-    mapping: Annotated[Path | None, typer.Option(help="TOML file that says which column is which.")] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="TOML file that says which column is which.")
+    ] = None,
 ) -> None:
     """Turn exports into tables."""
     from features.sources.columns import import_tables, read_mapping
@@ -157,7 +162,7 @@ def _evaluation_tables(evaluation: "Evaluation") -> list[Table]:
             f"{figures['auc']:.3f} ({report['low']['auc']:.3f}–{report['high']['auc']:.3f})",
             f"{figures['recall_at_fpr_5']:.2f}",
             f"{figures['ece']:.3f}",
-            f"{beaten.max():.3f} {str(beaten.idxmax()).replace('_', ' ')}",
+            f"{beaten.max():.3f} {str(beaten.idxmax()).replace('_', ' ')}" if beaten.notna().any() else "–",
         )
     floors = Table(title="How hard the world is: AUC on “some manipulation”", title_justify="left", box=SIMPLE_HEAD)
     for column in ("", "AUC", "limit"):
@@ -272,7 +277,7 @@ def _summary(frame: "pd.DataFrame") -> str:
     for head in HEADS:
         flagged = frame[f"{head}_flagged"].sum()
         lines.append(
-            f"signals consistent with {head.replace('_', ' ')}: {int(flagged):,} of "
+            f"signals consistent with {head.replace('_', ' ')}: {int(flagged):,} flagged, "
             f"{int(frame[f'{head}_assessed'].sum()):,} assessed"
         )
     return "\n".join(lines)
@@ -310,8 +315,11 @@ def recommend(
     found = shortlist(creators, wanted, language.value)
     if file:
         write_frame(found.frame, file)
-    _print_shortlist(found.frame)
-    for line in (found.note(language.value), *_notices(creators.frame, words_for(language.value))):
+        _say(f"Wrote {file}: {len(found.frame):,} creators")
+    words = words_for(language.value)
+    if len(found.frame):
+        _print_shortlist(found.frame, words)
+    for line in (found.note(language.value), *_notices(creators.frame, words)):
         if line:
             _say(line)
 
@@ -320,23 +328,21 @@ def _notices(frame: "pd.DataFrame", words: Any) -> list[str]:
     return [words.notice(str(data)) for data in frame["model_data"].unique()]
 
 
-def _print_shortlist(frame: "pd.DataFrame") -> None:
+def _print_shortlist(frame: "pd.DataFrame", words: Any) -> None:
     table = Table(box=SIMPLE_HEAD)
-    for column in ("#", "creator", "platform", "tier", "followers", "authenticity", "fit", "why"):
-        numeric = column in ("#", "followers", "authenticity", "fit")
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for column in ("#", "creator", "authenticity", "fit", "why"):
+        numeric = column in ("#", "authenticity", "fit")
+        table.add_column(column, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
     for row in frame.to_dict("records"):
         assessed = row["authenticity"] == row["authenticity"]
         interval = f"{row['authenticity']:.2f} ({row['authenticity_low']:.2f}–{row['authenticity_high']:.2f})"
         handle = row["handle"] if isinstance(row["handle"], str) else row["creator_id"]
+        followers = "?" if row["followers"] != row["followers"] else words.count(row["followers"])
         table.add_row(
             str(row["rank"]),
-            handle,
-            row["platform"],
-            str(row["tier"]),
-            f"{row['followers']:,}",
-            interval if assessed else "not assessed",
-            f"{row['fit']:.2f}",
+            f"{handle}\n{row['platform']}, {followers} ({row['tier']})",
+            interval if assessed else words.say("not assessed"),
+            "–" if row["fit"] != row["fit"] else f"{row['fit']:.2f}",
             row["reasons"],
         )
     out.print(table)

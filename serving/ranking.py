@@ -22,6 +22,8 @@ from serving.words import N_, Language, Words, words_for
 BASE_AUTHENTICITY = 0.65
 
 #: Between the reasons of one creator, in the column `reasons`.
+#: Authenticity below which a reason is owed even where no single head flags.
+DOUBTED = 0.5
 REASON_SEPARATOR = " · "
 LONGEST_BRIEF = 10_000
 MOST_CREATORS = 1_000
@@ -182,7 +184,9 @@ class Shortlist:
     fit_missing: Missing
 
     def note(self, language: Language = "en") -> str:
-        """Say why there is no fit; empty where there is."""
+        """Say why nobody is listed or there is no fit; empty where there is."""
+        if not self.candidates:
+            return words_for(language).say(N_("no creator of the catalogue passes the filters"))
         return words_for(language).say(_MISSING_WORDS[self.fit_missing])
 
 
@@ -212,6 +216,20 @@ def _say_evidence(row: Mapping[str, Any], words: Words) -> list[str]:
     return said
 
 
+def _flags(row: Mapping[str, Any]) -> list[bool]:
+    return [row[f"{head}_flagged"] is True or row[f"{head}_flagged"] is np.True_ for head in HEADS]
+
+
+def _say_likeliest(row: Mapping[str, Any], words: Words) -> str:
+    """The head that lowers authenticity most although none is above its threshold."""
+    likeliest = max(HEADS, key=lambda head: np.nan_to_num(row[f"{head}_probability"]))
+    return words.say(
+        N_("{signals}: {probability}, below the threshold"),
+        signals=words.head(likeliest),
+        probability=words.percent(row[f"{likeliest}_probability"]),
+    )
+
+
 def why_not_assessed(row: Mapping[str, Any], words: Words) -> str:
     """Why no head of a creator could be assessed, in short: how little of its history is known."""
     return words.say(
@@ -236,6 +254,8 @@ def reasons(row: Mapping[str, Any], matched: tuple[str, ...], words: Words) -> l
         said.append(words.say(N_("not assessed: {why}"), why=why_not_assessed(row, words)))
     if matched:
         said.append(words.say(N_("matches the brief in: {words}"), words=", ".join(matched)))
+    if row["authenticity"] < DOUBTED and not any(_flags(row)):
+        said.insert(0, _say_likeliest(row, words))
     if not said:
         said.append(words.say(N_("no signals above the thresholds")))
     return said

@@ -1,7 +1,7 @@
 """From tables to a score frame: the one path of batch scoring and of a request."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from features.signals import compute_signals, registry_hash
 from features.tables import HEADS, Tables, tier_of
 from serving.models import LoadedModel
 from serving.words import words_for
-from training.authenticity import NEEDS
+from training.authenticity import NEEDS, NO_HEAD
 
 _PROFILE = ("platform", "handle", "display_name", "niche", "country", "language")
 #: Shares of manufactured followers, likes, views and comments: columns of the contract that no model estimates yet.
@@ -36,9 +36,9 @@ def _days_covered(snapshots: Events) -> np.ndarray:
     return days
 
 
-def _reason(head: str, row: Mapping[Any, Any], evidence: list[dict[str, Any]]) -> str:
+def _reason(head: str, row: Mapping[Any, Any], evidence: list[dict[str, Any]], trained: Collection[str]) -> str:
     if not row[f"{head}_assessed"]:
-        return NEEDS[head][1]
+        return NEEDS[head][1] if head in trained else NO_HEAD
     if not row[f"{head}_flagged"]:
         return ""
     words = words_for("en")
@@ -46,10 +46,10 @@ def _reason(head: str, row: Mapping[Any, Any], evidence: list[dict[str, Any]]) -
     return ": ".join([words.head(head), "; ".join(carried)]) if carried else words.head(head)
 
 
-def _with_reasons(scores: pd.DataFrame, evidence: list[list[dict[str, Any]]]) -> pd.DataFrame:
+def _with_reasons(scores: pd.DataFrame, evidence: list[list[dict[str, Any]]], trained: Collection[str]) -> pd.DataFrame:
     rows = scores.to_dict("records")
     reasons = {
-        f"{head}_reason": [_reason(head, row, items) for row, items in zip(rows, evidence, strict=True)]
+        f"{head}_reason": [_reason(head, row, items, trained) for row, items in zip(rows, evidence, strict=True)]
         for head in HEADS
     }
     return scores.assign(**reasons, evidence=[json.dumps(items) for items in evidence])
@@ -100,7 +100,7 @@ def score_tables(
     shares = {f"inauthentic_{what}_share{end}": np.nan for what in _SHARES for end in ("", "_low", "_high")}
     frame = (
         _profiles(histories)
-        .join(_with_reasons(scores, evidence))
+        .join(_with_reasons(scores, evidence, loaded.model.heads))
         .assign(
             **shares,
             growth_28d=signals["follower_growth_28d"],

@@ -55,6 +55,9 @@ NEEDS: Mapping[str, tuple[str, str]] = {
     ),
 }
 
+#: Why a head that the model was not trained for abstains (a message to translate).
+NO_HEAD = "the model was not trained for it"
+
 _MODEL_FILE = "model.json"
 
 
@@ -176,7 +179,7 @@ class AuthenticityModel:
             `_flagged` (boolean) and `_assessed` (bool). Null where not assessed.
         """
         x = signals[list(SIGNALS)].to_numpy(dtype=np.float64)
-        assessed = assessable(signals)
+        assessed = assessable(signals) & [name in self.heads for name in HEADS]
         logits = {name: head.member_logits(x) for name, head in self.heads.items()}
         columns: dict[str, Any] = {}
         manipulated = manipulation_logits(logits, self.heads, assessed)
@@ -189,12 +192,16 @@ class AuthenticityModel:
             ("authenticity_high", 1 - low),
         ):
             columns[column] = np.where(nothing, np.nan, value)
-        for name, head in self.heads.items():
+        for name in HEADS:
             known = assessed[name].to_numpy()
-            middle, low, high = with_interval(logits[name], head.calibrator)
+            middle = low = high = np.full(len(x), np.nan)
+            threshold = np.inf
+            if name in self.heads:
+                middle, low, high = with_interval(logits[name], self.heads[name].calibrator)
+                threshold = self.heads[name].threshold
             for column, value in ((f"{name}_probability", middle), (f"{name}_low", low), (f"{name}_high", high)):
                 columns[column] = np.where(known, value, np.nan)
-            columns[f"{name}_flagged"] = pd.array(middle >= head.threshold, dtype="boolean")
+            columns[f"{name}_flagged"] = pd.array(middle >= threshold, dtype="boolean")
             columns[f"{name}_flagged"][~known] = pd.NA
             columns[f"{name}_assessed"] = known
         return pd.DataFrame(columns, index=signals.index)

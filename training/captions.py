@@ -71,7 +71,7 @@ _WORDS: dict[str, dict[str, tuple[str, str, str]]] = {
         ),
         "vi": (
             "serum vitamin C|cây son lì mới|chu trình dưỡng da buổi tối|kem chống nắng dịu nhẹ|cushion che phủ tốt|makeup "
-            "da căng bóng|mascara bình dân|kem dưỡng retinol|dầu dưỡng tóc xoăn|vẽ móng tại nhà|gel chân mày|mặt nạ đất sét",
+            "da căng bóng|bộ mỹ phẩm mới|mascara bình dân|kem dưỡng retinol|dầu dưỡng tóc xoăn|vẽ móng tại nhà|gel chân mày|mặt nạ đất sét",
             "da mình dịu và ẩm hẳn|màu son giữ cả ngày|không hề bị trắng mặt|hợp da dầu mụn|mình bị nổi mụn nhẹ|chất kem "
             "rất mỏng nhẹ",
             "#lamdep #skincare #trangdiem #duongda #kemchongnang #sonmoi #serum #chamsoctoc",

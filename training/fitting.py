@@ -53,7 +53,7 @@ def _uncalibrated(scores: np.ndarray) -> np.ndarray:
 
 def _require_both(y: np.ndarray, what: str) -> None:
     if y.size == 0 or y.all() or not y.any():
-        message = f"{what}: {int(y.sum())} manipulated of {y.size} creators; both kinds are needed: use more creators"
+        message = f"{what}: {int(y.sum())} manipulated of {y.size} creators that carry it; both kinds are needed"
         raise TooFewCreatorsError(message)
 
 
@@ -79,7 +79,7 @@ def _fit_composite(heads: dict[str, Head], calibration: Dataset, seed: int) -> C
     x = calibration.signals.to_numpy()
     assessed = assessable(calibration.signals)
     logits = {name: head.member_logits(x) for name, head in heads.items()}
-    known = assessed.any(axis=1).to_numpy()
+    known = assessed[list(heads)].any(axis=1).to_numpy()
     truth = calibration.truth["any_manipulation"].to_numpy(dtype=bool)[known]
     return fit_calibrator(truth, _uncalibrated(manipulation_logits(logits, heads, assessed))[known], seed=seed)
 
@@ -100,7 +100,9 @@ def typical_ranges(dataset: Dataset) -> dict[str, dict[str, tuple[float, float]]
 def fit_authenticity(
     dataset: Dataset, config: AuthenticityConfig, progress: Progress = lambda _: None
 ) -> AuthenticityModel:
-    """Fit every head, the composite and the typical ranges; metadata stays empty but for the source.
+    """Fit the heads, the composite and the typical ranges; metadata stays empty but for the source.
+
+    A head for which the histories carry too little is left out; the model then abstains on it.
 
     Parameters
     ----------
@@ -112,13 +114,19 @@ def fit_authenticity(
     Raises
     ------
     TooFewCreatorsError
-        Where a split lacks manipulated or unmanipulated creators for a head.
+        Where no head can be learnt.
     """
     train, calibration = dataset.part("train"), dataset.part("calibration")
     heads = {}
     for number, name in enumerate(HEADS):
-        heads[name] = _fit_head(name, train, calibration, config, config.data.seed * 100 + number)
-        progress(f"fitted head {name}")
+        try:
+            heads[name] = _fit_head(name, train, calibration, config, config.data.seed * 100 + number)
+        except TooFewCreatorsError as error:
+            progress(f"left out head {name}: {error}")
+        else:
+            progress(f"fitted head {name}")
+    if not heads:
+        raise TooFewCreatorsError("no head could be fitted: these histories carry too little to learn any of them")
     composite = _fit_composite(heads, calibration, config.data.seed)
     progress("calibrated authenticity")
     return AuthenticityModel(heads, composite, typical_ranges(train), {"data": dataset.source})

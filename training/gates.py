@@ -124,7 +124,7 @@ def _hardness(metadata: Mapping[str, Any]) -> list[Gate]:
 def _above_floors(metadata: Mapping[str, Any]) -> Gate:
     floors = {name: _figure(row, "auc") for name, row in metadata.get("floors", {}).items()}
     low = _figure(metadata.get("composite"), "auc", "low")
-    name = "above every floor"
+    name = "composite above its floors"
     if not floors or any(math.isnan(value) for value in (*floors.values(), low)):
         return Gate(name, False, low, math.nan, "the model's lower bound or a floor's AUC is not reported")
     best = max(floors, key=lambda floor: floors[floor])

@@ -14,7 +14,7 @@ from training import plots, tracking
 from training.authenticity import AuthenticityModel
 from training.config import AuthenticityConfig
 from training.datasets import make_dataset
-from training.evaluation import COMPOSITE, Evaluation, evaluate
+from training.evaluation import Evaluation, evaluate
 from training.fitting import fit_authenticity
 from training.gates import SIMULATED, Gate, check_gates
 from training.simulation import SIMULATION_AS_OF, simulate_creators
@@ -84,12 +84,17 @@ def _register(
         f"{name}.{metric}": float(value)
         for name, report in evaluation.reports.items()
         for metric, value in report["value"].dropna().items()
-    } | {f"floor.{floor}.auc": float(value) for floor, value in evaluation.floors[COMPOSITE]["auc"].items()}
+    }
+    metrics |= {
+        f"{name}.floor.{floor}.auc": float(value)
+        for name, table in evaluation.floors.items()
+        for floor, value in table["auc"].dropna().items()
+    }
     tags = {"registry_hash": registry_hash(), "data": evaluation.source}
-    with tracking.start_run(NAME, f"{NAME} on {evaluation.source}", settings, tags) as run:
+    with tracking.start_run(NAME, f"{NAME} on {evaluation.source}, data {digest}", settings, tags) as run:
         run.log_metrics(metrics)
         run.log_dataset_digest("training", digest, evaluation.source)
-        run.log_dataset_digest("test", evaluation.dataset_digest, evaluation.source)
+        run.log_dataset_digest("test", evaluation.dataset_digest, evaluation.source, context="test")
         run.log_figure(plots.reliability(evaluation), "reliability")
         run.log_figure(plots.floors(evaluation), "floors")
         with tempfile.TemporaryDirectory() as name:

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from training.authenticity import NEEDS, AuthenticityModel, ModelMismatchError, 
 from training.calibration import Calibrator
 from training.config import AuthenticityConfig, read_config
 from training.datasets import make_dataset
-from training.evaluation import COMPOSITE
+from training.evaluation import COMPOSITE, evaluate
 from training.fitting import TooFewCreatorsError, fit_authenticity
 from training.gates import MODEL_CEILING
 from training.simulation import SIMULATION_AS_OF, simulate_creators
@@ -148,13 +149,32 @@ def test_training_is_repeatable(small_config: AuthenticityConfig, trained):
         assert all(one.model_to_string() == two.model_to_string() for one, two in texts)
 
 
-def test_too_few_creators_are_refused_in_words():
+def test_histories_without_campaigns_are_refused_in_words():
     config = read_config()
-    data = config.data.model_copy(update={"manipulated": 0.01})
+    data = config.data.model_copy(update={"manipulated": 0.001})
     tables = simulate_creators(200, 1)
     dataset = make_dataset(tables, "simulated", data, config.splits, as_of=SIMULATION_AS_OF)
-    with pytest.raises(TooFewCreatorsError, match=r"bought_followers, train split: 0 manipulated of \d+ creators"):
-        fit_authenticity(dataset, config)
+    said = []
+    with pytest.raises(TooFewCreatorsError, match="no head could be fitted"):
+        fit_authenticity(dataset, config, said.append)
+    assert any("bought_followers, train split: 0 manipulated of" in line for line in said)
+
+
+def test_a_head_that_histories_do_not_carry_is_left_out(small_config, signals, tmp_path):
+    """Creators without snapshots: the other heads are learnt, and the model abstains on followers, saved and loaded."""
+    tables = {name: frame for name, frame in simulate_creators(1000, 5).items() if name != "snapshots"}
+    dataset = make_dataset(tables, "mine", small_config.data, small_config.splits, as_of=SIMULATION_AS_OF)
+    model = fit_authenticity(dataset, small_config)
+    assert set(model.heads) == set(HEADS) - {"bought_followers"}
+    evaluation = evaluate(model, dataset, draws=20)
+    assert set(evaluation.reports) == {*model.heads, COMPOSITE}
+    model = replace(model, metadata=evaluation.metadata())
+    model.save(tmp_path)
+    scores = load_model(tmp_path).score(signals)  # of creators with snapshots
+    assert not scores["bought_followers_assessed"].any()
+    assert scores["bought_followers_probability"].isna().all()
+    assert scores["bought_likes_assessed"].any()
+    assert scores["authenticity"].notna().any()
 
 
 def test_the_simulated_world_is_hard(evaluation):
