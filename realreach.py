@@ -1,5 +1,6 @@
 """The front door: the command line of realreach."""
 
+import math
 import os
 import socket
 import sys
@@ -147,7 +148,7 @@ def check(folder: Annotated[Path, typer.Argument(help="Folder of tables.")]) -> 
 
 def _evaluation_tables(evaluation: "Evaluation") -> list[Table]:
     heads = Table(
-        title=f"Unseen creators and vendors, {evaluation.source} (AUC with 95 % interval; * at 5 % FPR)",
+        title=f"Unseen: {evaluation.described} (AUC with 95 % interval; * at 5 % FPR)",
         title_justify="left",
         box=SIMPLE_HEAD,
     )
@@ -159,8 +160,10 @@ def _evaluation_tables(evaluation: "Evaluation") -> list[Table]:
         heads.add_row(
             name.replace("_", " "),
             f"{len(evaluation.truths[name]):,}",
-            f"{figures['auc']:.3f} ({report['low']['auc']:.3f}–{report['high']['auc']:.3f})",
-            f"{figures['recall_at_fpr_5']:.2f}",
+            "too few cases"
+            if math.isnan(figures["auc"])
+            else f"{figures['auc']:.3f} ({report['low']['auc']:.3f}–{report['high']['auc']:.3f})",
+            "–" if math.isnan(figures["auc"]) else f"{figures['recall_at_fpr_5']:.2f}",
             f"{figures['ece']:.3f}",
             f"{beaten.max():.3f} {str(beaten.idxmax()).replace('_', ' ')}" if beaten.notna().any() else "–",
         )

@@ -47,6 +47,13 @@ class Evaluation:
     source: str
 
     @property
+    def described(self) -> str:
+        """What was measured on, in words; campaigns are always simulated."""
+        if self.source == SIMULATED:
+            return "simulated creators, simulated campaigns"
+        return f"creators of {self.source}, simulated campaigns"
+
+    @property
     def too_easy(self) -> bool:
         """Whether the model separates a simulated world so well that the world must be giving itself away."""
         return self.source == SIMULATED and self.composite_auc > MODEL_CEILING

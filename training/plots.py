@@ -1,6 +1,7 @@
 """Pictures of an evaluation, for people who would rather look."""
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from training.evaluation import COMPOSITE, Evaluation
@@ -12,8 +13,16 @@ _MODEL, _FLOOR, _GUIDE = "#0072B2", "#B0B0B0", "#D55E00"
 
 def _figure(evaluation: Evaluation) -> Figure:
     figure = Figure(figsize=(11, 7), layout="constrained")
-    figure.suptitle(f"Test creators and vendors unseen in training; data: {evaluation.source}")
+    figure.suptitle(f"Creators and vendors unseen in training: {evaluation.described}")
     return figure
+
+
+def _panels(figure: Figure, count: int) -> list[Axes]:
+    """The first `count` panels of a grid of six; the others are taken away."""
+    panels = list(figure.subplots(2, 3).flat)
+    for unused in panels[count:]:
+        unused.remove()
+    return panels[:count]
 
 
 def _title(name: str) -> str:
@@ -24,7 +33,7 @@ def reliability(evaluation: Evaluation) -> Figure:
     """Share of manipulated creators against their mean probability, in bins of equal mass, one panel a head."""
     names = list(evaluation.probabilities)
     figure = _figure(evaluation)
-    for axis, name in zip(figure.subplots(2, 3).flat, names, strict=True):
+    for axis, name in zip(_panels(figure, len(names)), names, strict=True):
         p, y = evaluation.probabilities[name], evaluation.truths[name]
         bins = np.array_split(np.argsort(p, kind="stable"), ECE_BINS)
         points = [(p[rows].mean(), y[rows].mean()) for rows in bins if rows.size]
@@ -39,7 +48,7 @@ def reliability(evaluation: Evaluation) -> Figure:
 def floors(evaluation: Evaluation) -> Figure:
     """AUC of the model beside its floors, with 95 % intervals, one panel a head."""
     figure = _figure(evaluation)
-    for axis, (name, table) in zip(figure.subplots(2, 3).flat, evaluation.floors.items(), strict=True):
+    for axis, (name, table) in zip(_panels(figure, len(evaluation.floors)), evaluation.floors.items(), strict=True):
         own = evaluation.reports[name].loc["auc"]
         labels = [*table.index.str.replace("_", " "), "model"]
         values = np.array([*table["auc"], own["value"]], dtype=np.float64)

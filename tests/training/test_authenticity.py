@@ -9,7 +9,7 @@ import pytest
 from features.histories import make_histories
 from features.signals import SIGNALS, compute_signals
 from features.tables import HEADS
-from training import authenticity, tracking
+from training import authenticity, plots, tracking
 from training.authenticity import NEEDS, AuthenticityModel, ModelMismatchError, load_model, with_interval
 from training.calibration import Calibrator
 from training.config import AuthenticityConfig, read_config
@@ -168,6 +168,7 @@ def test_a_head_that_histories_do_not_carry_is_left_out(small_config, signals, t
     assert set(model.heads) == set(HEADS) - {"bought_followers"}
     evaluation = evaluate(model, dataset, draws=20)
     assert set(evaluation.reports) == {*model.heads, COMPOSITE}
+    assert [len(plot(evaluation).axes) for plot in (plots.floors, plots.reliability)] == [5, 5]
     model = replace(model, metadata=evaluation.metadata())
     model.save(tmp_path)
     scores = load_model(tmp_path).score(signals)  # of creators with snapshots
