@@ -23,10 +23,11 @@ def profile_texts(tables: Tables, as_of: pd.Timestamp, *, imported_at: pd.Timest
         By creator_id in sorted order; empty where nothing was written. At most `CHARACTERS` characters of the bio and
         the newest `CAPTIONS` captions.
     """
-    creators = tables["creators"].set_index("creator_id").sort_index()
+    ids = pd.Index(tables["creators"]["creator_id"]).sort_values()
+    creators = known_rows(tables["creators"], as_of, imported_at)
     parts = []
     if "bio" in creators:
-        parts.append(creators["bio"].dropna().rename("text").reset_index())
+        parts.append(creators[["creator_id", "bio"]].dropna().rename(columns={"bio": "text"}))
     posts = known_rows(tables["posts"], as_of, imported_at)
     if "caption" in posts:
         posts = posts[(posts["published_at"] <= as_of) & posts["caption"].notna()]
@@ -34,6 +35,6 @@ def profile_texts(tables: Tables, as_of: pd.Timestamp, *, imported_at: pd.Timest
         newest = newest.drop_duplicates(["creator_id", "post_id"]).groupby("creator_id", sort=False).head(CAPTIONS)
         parts.append(newest[["creator_id", "caption"]].rename(columns={"caption": "text"}))
     if not parts:
-        return pd.Series("", index=creators.index, dtype=TEXT, name="profile_text")
+        return pd.Series("", index=ids, dtype=TEXT, name="profile_text")
     joined = pd.concat(parts).groupby("creator_id", sort=False)["text"].agg("\n".join)
-    return joined.str[:CHARACTERS].reindex(creators.index, fill_value="").astype(TEXT).rename("profile_text")
+    return joined.str[:CHARACTERS].reindex(ids, fill_value="").astype(TEXT).rename("profile_text")

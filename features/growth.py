@@ -33,6 +33,8 @@ from features.registry import Direction, Signal
 LEAST = 8
 #: A step is marked where it is this many robust standard deviations above the usual change.
 STEP_Z = 5.0
+#: Days that an interval counts for at least.
+LEAST_DAYS = 0.5
 #: Posts up to this many days before a step may explain it.
 POST_REACH_DAYS = 3.0
 #: Sellers deliver in lots of these sizes times a power of ten (public SMM order pages: 500, 1k, 5k …).
@@ -290,7 +292,7 @@ class _Steps:
 
     @property
     def days(self) -> np.ndarray:
-        return self.end - self.start
+        return np.maximum(self.end - self.start, LEAST_DAYS)
 
 
 def rounding_unit(followers: np.ndarray) -> np.ndarray:
@@ -350,7 +352,7 @@ def _steps(
 ) -> _Steps:
     gain, days = np.diff(followers, axis=1), np.diff(time, axis=1)
     # two snapshots around midnight: a change is not blown up to more than twice its size a day
-    days = np.where(days > 0, np.maximum(days, 0.5), np.nan)
+    days = np.where(days > 0, np.maximum(days, LEAST_DAYS), np.nan)
     rate = gain / days
     usual = row_median(rate)[:, None]
     chance = np.sqrt(np.abs(usual)) + 1.0

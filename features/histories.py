@@ -141,8 +141,8 @@ def _last_of_each_day(snapshots: pd.DataFrame) -> pd.DataFrame:
     ]
 
 
-def _profile_counts(creators: pd.DataFrame, listed: pd.Index, snapshots: Events) -> pd.DataFrame:
-    """Counts of the profile as last seen by `as_of`: in a snapshot or in the creators table, else missing.
+def _known_profiles(creators: pd.DataFrame, listed: pd.Index, snapshots: Events) -> pd.DataFrame:
+    """Profiles as last seen by `as_of`, missing where nothing of them was; counts also from snapshots.
 
     Where both show a count, the creators table has the last word only if it says that it was observed later.
     """
@@ -159,7 +159,9 @@ def _profile_counts(creators: pd.DataFrame, listed: pd.Index, snapshots: Events)
         known = np.flatnonzero(~np.isnan(snapshots[name]) & (snapshots["observed_at"] >= since[owners]))
         last[owners[known]] = snapshots[name][known]  # rows are in the order of time: the last one stays
         columns[name] = pd.array(last, dtype="Float64").astype("Int64")
-    return creators.assign(**columns)
+    unseen = ~creators.index.isin(listed)
+    told = {name: creators[name].mask(unseen) for name in creators.columns if name not in ("creator_id", "platform")}
+    return creators.assign(**told).assign(**columns)
 
 
 def make_histories(tables: Tables, as_of: pd.Timestamp, *, imported_at: pd.Timestamp) -> Histories:
@@ -198,4 +200,4 @@ def make_histories(tables: Tables, as_of: pd.Timestamp, *, imported_at: pd.Times
     snapshot_events = _events(snapshots, len(ids), ("observed_at",), SNAPSHOT_COUNTS)
 
     listed = known_rows(creators, as_of, imported_at).index
-    return Histories(as_of, _profile_counts(creators, listed, snapshot_events), post_events, snapshot_events)
+    return Histories(as_of, _known_profiles(creators, listed, snapshot_events), post_events, snapshot_events)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from features.fit import TextIndex, fold, normalise
 from features.tables import HEADS, PLATFORMS
+from training.tracking import home
 
 FRACTION, NUMBER, COUNT, TIME, FLAG, TEXT = "fraction", "float64", "Int64", "datetime64[us, UTC]", "boolean", "str"
 
@@ -332,4 +333,4 @@ def catalogue_paths() -> tuple[Path, ...]:
     named = os.environ.get("REALREACH_CATALOGUE", "")
     if named:
         return tuple(Path(name) for name in named.split(os.pathsep) if name)
-    return (Path(os.environ.get("REALREACH_HOME", ".realreach")) / "catalogue.parquet",)
+    return (home() / "catalogue.parquet",)

@@ -21,9 +21,9 @@ from serving.words import N_, Language, Words, words_for
 #: campaign (`training.fraud.plan_campaigns` plans one for 35 of 100).
 BASE_AUTHENTICITY = 0.65
 
-#: Between the reasons of one creator, in the column `reasons`.
 #: Authenticity below which a reason is owed even where no single head flags.
 DOUBTED = 0.5
+#: Between the reasons of one creator, in the column `reasons`.
 REASON_SEPARATOR = " · "
 LONGEST_BRIEF = 10_000
 MOST_CREATORS = 1_000

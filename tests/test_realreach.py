@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 import realreach
 from features.tables import read_tables, write_frame, write_tables
-from training import tracking
+from training import runs, tracking
+from training.gates import Gate
 from training.simulation import simulate_creators
 
 ROOT = Path(__file__).parents[1]
@@ -150,6 +151,19 @@ def test_options_narrow_the_list_and_wrong_ones_are_named(home, folder, tmp_path
     assert "none.parquet" in text
 
 
+def test_unknown_followers_and_brackets_in_names_are_listed_as_they_are(home, folder, tmp_path):
+    file = tmp_path / "scores.parquet"
+    run("score", folder, "--out", file)
+    frame = pd.read_parquet(file)
+    frame["handle"] = "an[/b][red]"
+    frame["followers"] = pd.array([pd.NA] * len(frame), dtype="Int64")
+    frame["tier"] = None
+    frame.to_parquet(file, index=False)
+    code, text = run("recommend", "--brief", "travel", "--catalogue", file, "--k", 2)
+    assert code == 0
+    assert "an[/b][red]" in text
+
+
 def test_an_earlier_as_of_knows_less(home, folder, tmp_path):
     early, late = tmp_path / "early.parquet", tmp_path / "late.parquet"
     assert run("score", folder, "--out", early, "--as-of", "2025-06-01")[0] == 0
@@ -233,12 +247,16 @@ def test_train_and_promote(tmp_path, monkeypatch, small_config):
     assert tracking.resolve("authenticity", "challenger").version == 1
     with pytest.raises(tracking.ModelNotFoundError):
         tracking.resolve("authenticity", "champion")
+    monkeypatch.setattr(runs, "check_gates", lambda *_: [Gate("one", False, 1.0, 0.5, "too much")])
     code, text = run("promote", "authenticity")
-    passed = code == 0
-    assert ("is champion" in text) is passed
-    assert ("a gate says no" in text) is not passed
-    if passed:
-        assert tracking.resolve("authenticity", "champion").version == 1
+    assert code == realreach.REFUSED
+    assert "a gate says no" in text
+    with pytest.raises(tracking.ModelNotFoundError):
+        tracking.resolve("authenticity", "champion")
+    monkeypatch.setattr(runs, "check_gates", lambda *_: [Gate("one", True, 0.1, 0.5, "little")])
+    code, text = run("promote", "authenticity")
+    assert code == 0, text
+    assert tracking.resolve("authenticity", "champion").version == 1
     assert run("promote", "authenticity", 7)[0] == realreach.REFUSED
 
 

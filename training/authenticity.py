@@ -111,7 +111,9 @@ def with_interval(logits: np.ndarray, calibrator: Calibrator) -> tuple[np.ndarra
 
     The interval is Student's t times the standard deviation of the members, on the logit scale, passed through the
     calibrator. Members are fitted to bootstrap resamples, so that deviation estimates how far the probability would
-    move had other creators been drawn for training (Efron 1979); it is not divided by the number of members.
+    move had other creators been drawn for training (Efron 1979); it is not divided by the number of members. It is too
+    narrow: models of two independent simulated worlds agreed within it for 66 % to 81 % of creators, by head. What the
+    calibrator, and real creators instead of simulated ones, would change is not in it.
 
     Parameters
     ----------

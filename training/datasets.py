@@ -58,6 +58,13 @@ def _of_creators(tables: Tables, ids: pd.Index) -> Tables:
     }
 
 
+def _vendor_bounds(shares: list[float], vendors: int) -> np.ndarray:
+    """Where each split's vendors begin and end: by share, and at least one each."""
+    sizes = np.maximum(np.floor(np.array(shares) * vendors), 1).astype(int)
+    sizes[np.argmax(sizes)] += vendors - sizes.sum()
+    return np.concatenate([[0], np.cumsum(sizes)])
+
+
 def make_dataset(tables: Tables, source: str, data: DataConfig, splits: SplitConfig, *, as_of: pd.Timestamp) -> Dataset:
     """Inject simulated campaigns into organic histories and compute their signals.
 
@@ -78,12 +85,12 @@ def make_dataset(tables: Tables, source: str, data: DataConfig, splits: SplitCon
     vendors = draw_vendors(data.vendors, rng)
     signals, truths = [], []
     shares = list(splits.model_dump().items())
-    bounds = np.round(np.cumsum([0.0, *(share for _, share in shares)]) * len(vendors)).astype(int)
+    bounds = _vendor_bounds([share for _, share in shares], len(vendors))
     for (split, _), first, last in zip(shares, bounds[:-1], bounds[1:], strict=True):
         part = _of_creators(tables, split_of.index[split_of == split])
         if part["creators"].empty:
             continue
-        own = vendors[first : max(last, first + 1)]
+        own = vendors[first:last]
         campaigns = plan_campaigns(part, own, rng, share=data.manipulated)
         injected, truth = inject_campaigns(part, campaigns, rng)
         signals.append(compute_signals(make_histories(injected, as_of, imported_at=as_of)))

@@ -137,7 +137,16 @@ def evaluate(model: AuthenticityModel, dataset: Dataset, *, seed: int = 0, draws
             "creators": len(p),
         }
     return Evaluation(
-        reports={name: report(truths[name], p.to_numpy(), draws=draws, seed=seed) for name, p in probabilities.items()},
+        reports={
+            name: report(
+                truths[name],
+                p.to_numpy(),
+                threshold=model.heads[name].threshold if name in model.heads else None,
+                draws=draws,
+                seed=seed,
+            )
+            for name, p in probabilities.items()
+        },
         floors={
             name: _floors(_assessable_part(train, name), test.only(p.index), name, seed, draws)
             for name, p in probabilities.items()

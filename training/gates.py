@@ -138,9 +138,10 @@ def _calibrated(metadata: Mapping[str, Any]) -> list[Gate]:
     heads = metadata.get("heads", {})
     if not heads:
         return [Gate("calibration", False, math.nan, ECE_CEILING, "no head is reported")]
+    measured = {"composite": metadata.get("composite"), **heads}
     return [
-        _ceiling(f"calibration: {head}", _figure(row, "ece"), ECE_CEILING, f"calibration error of {head}")
-        for head, row in heads.items()
+        _ceiling(f"calibration: {name}", _figure(row, "ece"), ECE_CEILING, f"calibration error of {name}")
+        for name, row in measured.items()
     ]
 
 

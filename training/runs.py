@@ -86,6 +86,11 @@ def _register(
         for metric, value in report["value"].dropna().items()
     }
     metrics |= {
+        f"{head}.{figure}": float(value)
+        for figure, column in evaluation.flagged.items()
+        for head, value in column.dropna().items()
+    }
+    metrics |= {
         f"{name}.floor.{floor}.auc": float(value)
         for name, table in evaluation.floors.items()
         for floor, value in table["auc"].dropna().items()

@@ -155,7 +155,7 @@ def test_files_that_are_no_catalogue(tmp_path: Path, name: str, content: bytes |
 def test_where_the_catalogue_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REALREACH_CATALOGUE", raising=False)
     monkeypatch.setenv("REALREACH_HOME", "somewhere")
-    assert catalogue_paths() == (Path("somewhere/catalogue.parquet"),)
+    assert catalogue_paths() == (Path("somewhere/catalogue.parquet").absolute(),)
     monkeypatch.setenv("REALREACH_CATALOGUE", "a.parquet:b.csv")
     assert catalogue_paths() == (Path("a.parquet"), Path("b.csv"))
 

@@ -63,6 +63,15 @@ def test_events_after_as_of_change_nothing(tables, loaded):
     pd.testing.assert_frame_equal(_score(tables, loaded, as_of), _score(before, loaded, as_of), check_exact=True)
 
 
+def test_a_profile_seen_later_is_not_known_yet(tables, loaded):
+    as_of = SIMULATION_AS_OF - 20 * DAY
+    assert (tables["creators"]["observed_at"] > as_of).all()
+    frame = _score(tables, loaded, as_of)
+    assert frame[["handle", "niche", "country", "language"]].isna().all(axis=None)
+    bios = tables["creators"].set_index("creator_id")["bio"].sort_index()
+    assert not any(text.startswith(bio) for text, bio in zip(frame["profile_text"], bios, strict=True))
+
+
 def test_the_order_of_rows_changes_nothing(tables, loaded):
     shuffled = {name: frame.sample(frac=1, random_state=4) for name, frame in tables.items()}
     pd.testing.assert_frame_equal(_score(shuffled, loaded), _score(tables, loaded), check_exact=True)

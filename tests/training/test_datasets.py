@@ -77,3 +77,12 @@ def test_every_head_has_cases(dataset: Dataset) -> None:
     assert dataset.truth[list(HEADS)].any().all()
     shares = dataset.truth.filter(regex="^inauthentic_.*_share$")
     assert np.all((shares.fillna(0) >= 0) & (shares.fillna(0) <= 1))
+
+
+@pytest.mark.parametrize("shares", [[0.6, 0.2, 0.2], [0.1, 0.45, 0.45], [0.98, 0.01, 0.01]])
+@pytest.mark.parametrize("vendors", [3, 7, 40])
+def test_every_split_has_vendors_of_its_own(shares: list[float], vendors: int) -> None:
+    bounds = datasets._vendor_bounds(shares, vendors)
+    assert bounds[0] == 0
+    assert bounds[-1] == vendors
+    assert (np.diff(bounds) >= 1).all()
