@@ -13,6 +13,7 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,6 +81,10 @@ def _now() -> "pd.Timestamp":
     return pd.Timestamp.now(tz="UTC").floor("us")
 
 
+def _is_day(text: str) -> bool:
+    return ":" not in text and "T" not in text.upper()
+
+
 def _as_of(text: str | None) -> "pd.Timestamp | None":
     import pandas as pd
 
@@ -91,7 +96,7 @@ def _as_of(text: str | None) -> "pd.Timestamp | None":
         raise typer.BadParameter(f"{text!r} is no ISO date; write 1 February 2026 as 2026-02-01") from error
     if moment.tz is None:
         # a day without a time means its end: what was seen that day counts
-        moment = moment + pd.Timedelta(days=1) - pd.Timedelta(1, "us") if moment == moment.normalize() else moment
+        moment = moment + pd.Timedelta(days=1) - pd.Timedelta(1, "us") if _is_day(text) else moment
         return moment.tz_localize("UTC")
     return moment.tz_convert("UTC")
 
@@ -198,7 +203,7 @@ def train(
 
     tables = _read(data) if data else None
     try:
-        trained = train_authenticity(read_config(config), tables, data.name if data else "", progress=_say)
+        trained = train_authenticity(read_config(config), tables, data.resolve().name if data else "", progress=_say)
     except (ConfigError, TooFewCreatorsError) as error:
         _refuse(error)
     for table in _evaluation_tables(trained.evaluation):
@@ -332,21 +337,22 @@ def _notices(frame: "pd.DataFrame", words: Any) -> list[str]:
 
 
 def _print_shortlist(frame: "pd.DataFrame", words: Any) -> None:
+    import pandas as pd
+
     table = Table(box=SIMPLE_HEAD)
     for column in ("#", "creator", "authenticity", "fit", "why"):
         numeric = column in ("#", "authenticity", "fit")
         table.add_column(column, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
     for row in frame.to_dict("records"):
-        assessed = row["authenticity"] == row["authenticity"]
         interval = f"{row['authenticity']:.2f} ({row['authenticity_low']:.2f}–{row['authenticity_high']:.2f})"
-        handle = row["handle"] if isinstance(row["handle"], str) else row["creator_id"]
-        followers = "?" if row["followers"] != row["followers"] else words.count(row["followers"])
+        handle = row["creator_id"] if pd.isna(row["handle"]) else row["handle"]
+        size = "?" if pd.isna(row["followers"]) else f"{words.count(row['followers'])} ({row['tier']})"
         table.add_row(
             str(row["rank"]),
-            f"{handle}\n{row['platform']}, {followers} ({row['tier']})",
-            interval if assessed else words.say("not assessed"),
-            "–" if row["fit"] != row["fit"] else f"{row['fit']:.2f}",
-            row["reasons"],
+            Text(f"{handle}\n{row['platform']}, {size}"),  # what people write is text, never markup
+            words.say("not assessed") if pd.isna(row["authenticity"]) else interval,
+            "–" if pd.isna(row["fit"]) else f"{row['fit']:.2f}",
+            Text(row["reasons"]),
         )
     out.print(table)
 
@@ -401,7 +407,8 @@ def demo(
     _require_free(HOST, port)
     # the demo keeps a home of its own: it must never replace a model trained on somebody's own data
     os.environ["REALREACH_HOME"] = str(home() / "demo")
-    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    for elsewhere in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "REALREACH_CATALOGUE"):
+        os.environ.pop(elsewhere, None)
     try:
         made = prepare_demo(creators, _say)
     except GatesClosedError as error:
