@@ -161,7 +161,7 @@ def _known_profiles(creators: pd.DataFrame, listed: pd.Index, snapshots: Events)
         columns[name] = pd.array(last, dtype="Float64").astype("Int64")
     unseen = ~creators.index.isin(listed)
     told = {name: creators[name].mask(unseen) for name in creators.columns if name not in ("creator_id", "platform")}
-    return creators.assign(**told).assign(**columns)
+    return creators.assign(**{**told, **columns})
 
 
 def make_histories(tables: Tables, as_of: pd.Timestamp, *, imported_at: pd.Timestamp) -> Histories:

@@ -216,8 +216,8 @@ def _say_evidence(row: Mapping[str, Any], words: Words) -> list[str]:
     return said
 
 
-def _flags(row: Mapping[str, Any]) -> list[bool]:
-    return [row[f"{head}_flagged"] is True or row[f"{head}_flagged"] is np.True_ for head in HEADS]
+def _flagged(row: Mapping[str, Any]) -> list[str]:
+    return [head for head in HEADS if row[f"{head}_flagged"] is True or row[f"{head}_flagged"] is np.True_]
 
 
 def _say_likeliest(row: Mapping[str, Any], words: Words) -> str:
@@ -254,7 +254,7 @@ def reasons(row: Mapping[str, Any], matched: tuple[str, ...], words: Words) -> l
         said.append(words.say(N_("not assessed: {why}"), why=why_not_assessed(row, words)))
     if matched:
         said.append(words.say(N_("matches the brief in: {words}"), words=", ".join(matched)))
-    if row["authenticity"] < DOUBTED and not any(_flags(row)):
+    if row["authenticity"] < DOUBTED and not _flagged(row):
         said.insert(0, _say_likeliest(row, words))
     if not said:
         said.append(words.say(N_("no signals above the thresholds")))
