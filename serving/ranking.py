@@ -206,7 +206,7 @@ def order(fit: np.ndarray, authenticity: np.ndarray) -> np.ndarray:
 def _say_evidence(row: Mapping[str, Any], words: Words) -> list[str]:
     """One sentence for every flagged head, the head with the strongest evidence first."""
     items = json.loads(row["evidence"]) if pd.notna(row["evidence"]) else []
-    flagged = [head for head in HEADS if pd.notna(row[f"{head}_flagged"]) and bool(row[f"{head}_flagged"])]
+    flagged = _flagged(row)
     strongest = {head: item for item in reversed(items) if (head := item["head"]) in flagged}
     ranked = list(dict.fromkeys([*(item["head"] for item in items if item["head"] in flagged), *flagged]))
     said = []
@@ -217,7 +217,7 @@ def _say_evidence(row: Mapping[str, Any], words: Words) -> list[str]:
 
 
 def _flagged(row: Mapping[str, Any]) -> list[str]:
-    return [head for head in HEADS if row[f"{head}_flagged"] is True or row[f"{head}_flagged"] is np.True_]
+    return [head for head in HEADS if pd.notna(row[f"{head}_flagged"]) and bool(row[f"{head}_flagged"])]
 
 
 def _say_likeliest(row: Mapping[str, Any], words: Words) -> str:
