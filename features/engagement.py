@@ -353,8 +353,8 @@ SIGNALS = (
         "posts_per_week_90d",
         "posts a week",
         "none",
-        "posts a week in the last 90 days",
-        "số bài mỗi tuần trong 90 ngày qua",
+        "posts a week in the 90 days before the last look at them",
+        "số bài mỗi tuần trong 90 ngày trước lần xem cuối",
     ),
     _signal(
         "posting_gap_median_all",
@@ -511,10 +511,10 @@ def _consistency(likes: np.ndarray, comments: np.ndarray, views: np.ndarray) -> 
     }
 
 
-def _rhythm(published: np.ndarray, as_of: float) -> dict[str, np.ndarray]:
+def _rhythm(published: np.ndarray, observed: np.ndarray) -> dict[str, np.ndarray]:
     count = row_count(published)
     gaps = np.diff(published, axis=1)
-    within = np.count_nonzero(published > as_of - 90, axis=1)
+    within = np.count_nonzero(published > row_max(observed)[:, None] - 90, axis=1)
     # whole seconds of the day: 07:00 in days is a little less than 7 / 24
     hour = np.floor(np.rint(published * 86_400) % 86_400 / 3_600)
     return {
@@ -540,13 +540,13 @@ def _block_signals(block: Block, histories: Histories, usual_rate: np.ndarray) -
     posts = histories.posts
     followers = histories.followers[block.creators]
     published = block.pad(posts["published_at"])
-    ripe = block.pad(posts["observed_at"]) - published >= RIPE_DAYS
+    observed = block.pad(posts["observed_at"])
+    ripe = observed - published >= RIPE_DAYS
     counts = {
         name: np.where(ripe, block.pad(posts[name]), np.nan)
         for name in ("likes", "comments", "views", "shares", "saves")
     }
     rates = _rates(block, counts, followers)
-    as_of = histories.as_of.timestamp() / 86_400
     return {
         **rates,
         **_levels(
@@ -559,7 +559,7 @@ def _block_signals(block: Block, histories: Histories, usual_rate: np.ndarray) -
         **_likes_shape(counts["likes"], published),
         **_other_shapes(counts["comments"], counts["views"], published),
         **_consistency(counts["likes"], counts["comments"], counts["views"]),
-        **_rhythm(published, as_of),
+        **_rhythm(published, observed),
         **_sponsored(counts["likes"], block.pad(posts["is_sponsored"])),
     }
 

@@ -3,19 +3,20 @@
 Everything downstream reads a `Histories`: events after `as_of`, or first observed after it, are not in it.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from features.tables import TIME, Tables
+from features.tables import ACCOUNT_COUNTS, ACCOUNT_FLAGS, RELATIONS, TEXT, TIME, Tables
 
 #: Columns of the posts and snapshots that signals read, in arrays; times in days since 1970-01-01 UTC.
 POST_TIMES, POST_COUNTS = (
     ("published_at", "observed_at"),
     ("likes", "comments", "views", "shares", "saves"),
 )
+POST_TEXTS = ("post_id", "kind", "caption", "sponsor")
 PROFILE_COUNTS = ("followers", "following", "posts_count")
 SNAPSHOT_COUNTS = (*PROFILE_COUNTS, "total_views")
 _DAY = np.timedelta64(1, "D") / np.timedelta64(1, "us")
@@ -31,10 +32,13 @@ class Events:
         Creator i owns rows offsets[i] to offsets[i + 1].
     columns : mapping of str to ndarray of float64, each of shape (rows,)
         Counts, NaN where unknown; times in days since 1970-01-01 UTC; flags as 0 and 1.
+    texts : mapping of str to Series of str, each of shape (rows,)
+        Ids and words, null where unknown, index 0 to rows - 1.
     """
 
     offsets: np.ndarray
     columns: Mapping[str, np.ndarray]
+    texts: Mapping[str, pd.Series] = field(default_factory=dict)
 
     def __getitem__(self, column: str) -> np.ndarray:
         return self.columns[column]
@@ -60,13 +64,27 @@ class Histories:
         Sorted by creator_id, index 0 to n - 1. `followers`, `following` and `posts_count` are the last counts known at
         `as_of`, null where none is.
     posts, snapshots : Events
-        One row a post with its latest known counts; one row a creator and UTC day, the last snapshot of that day.
+        One row a post with its latest known counts, and its texts `POST_TEXTS`; one row a creator and UTC day, the last
+        counts known of that day.
+    comments : Events
+        Under each creator's posts, in the order of time: `published_at`, `likes`, `post` (row of the post in `posts`,
+        NaN where it is not there), `author` (position in `authors`), `author_creator` (position of the creator who
+        wrote it, NaN where it was nobody listed; who answers under own posts is the owner of the row); texts `text` and
+        `comment_id`.
+    audience : Events
+        Sampled accounts around each creator, in the order of their ids: `relation` (position in
+        `features.tables.RELATIONS`), the counts and flags of the account, and the text `account_id`.
+    authors : Index of str
+        Everybody who wrote a comment, in sorted order.
     """
 
     as_of: pd.Timestamp
     creators: pd.DataFrame
     posts: Events
     snapshots: Events
+    comments: Events
+    audience: Events
+    authors: pd.Index
 
     @property
     def followers(self) -> np.ndarray:
@@ -110,16 +128,38 @@ def known_rows(frame: pd.DataFrame, as_of: pd.Timestamp, imported_at: pd.Timesta
     return frame.assign(observed_at=observed.astype(TIME))[known]
 
 
-def _events(frame: pd.DataFrame, creators: int, times: tuple[str, ...], numbers: tuple[str, ...]) -> Events:
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(frame["owner"], minlength=creators))]).astype(np.int64)
+def _offsets(owner: pd.Series, creators: int) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=creators))]).astype(np.int64)
+
+
+def _events(
+    frame: pd.DataFrame,
+    creators: int,
+    times: Sequence[str] = (),
+    numbers: Sequence[str] = (),
+    texts: Sequence[str] = (),
+) -> Events:
+    """Rows in their final order, with a column `owner`, as arrays; columns that are not there are unknown."""
     columns = {name: days_since_epoch(frame[name]) for name in times}
     for name in numbers:
         columns[name] = _numbers(frame[name]) if name in frame else np.full(len(frame), np.nan)
-    return Events(offsets, columns)
+    words = {
+        name: frame[name].reset_index(drop=True)
+        if name in frame
+        else pd.Series(None, index=range(len(frame)), dtype=TEXT)
+        for name in texts
+    }
+    return Events(_offsets(frame["owner"], creators), columns, words)
+
+
+def _positions(values: pd.Series, ids: pd.Index) -> np.ndarray:
+    """Position of each value in `ids`, -1 where it is not there; each distinct value is looked up once."""
+    codes, distinct = pd.factorize(values)
+    return np.append(ids.get_indexer(pd.Index(distinct)), -1)[codes]
 
 
 def _with_owner(frame: pd.DataFrame, ids: pd.Index) -> pd.DataFrame:
-    return frame.assign(owner=ids.get_indexer(pd.Index(frame["creator_id"])))
+    return frame.assign(owner=_positions(frame["creator_id"], ids))
 
 
 def _latest_posts(posts: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
@@ -134,11 +174,15 @@ def _latest_posts(posts: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
 
 
 def _last_of_each_day(snapshots: pd.DataFrame) -> pd.DataFrame:
-    """One snapshot a creator and UTC day: changes within hours say more about rounding than about growth."""
+    """One snapshot a creator and UTC day: changes within hours say more about rounding than about growth.
+
+    Of each count, the last that is known of the day.
+    """
     ordered = snapshots.sort_values(["owner", "observed_at"], kind="stable")
-    return ordered[
-        ~pd.DataFrame({"o": ordered["owner"], "d": ordered["observed_at"].dt.floor("D")}).duplicated(keep="last")
-    ]
+    day = ordered["observed_at"].dt.floor("D")
+    if not pd.DataFrame({"o": ordered["owner"], "d": day}).duplicated().any():
+        return ordered
+    return ordered.groupby([ordered["owner"].rename("of"), day.rename("day")], sort=False).last().reset_index(drop=True)
 
 
 def _known_profiles(creators: pd.DataFrame, listed: pd.Index, snapshots: Events) -> pd.DataFrame:
@@ -164,6 +208,50 @@ def _known_profiles(creators: pd.DataFrame, listed: pd.Index, snapshots: Events)
     return creators.assign(**{**told, **columns})
 
 
+def _comment_events(
+    tables: Tables, ids: pd.Index, posts: pd.DataFrame, as_of: pd.Timestamp, imported_at: pd.Timestamp
+) -> tuple[Events, pd.Index]:
+    """Comments written by `as_of`, and their authors; how often they were liked is known from the import on."""
+    comments = tables.get("comments", pd.DataFrame(columns=["creator_id", "post_id", "author_id", "text"], dtype=TEXT))
+    if "published_at" not in comments:
+        comments = comments.assign(published_at=pd.Series(dtype=TIME))
+    comments = _with_owner(comments[comments["published_at"] <= as_of], ids)
+    order = [name for name in ("owner", "published_at", "post_id", "author_id", "comment_id") if name in comments]
+    comments = comments.sort_values(order, kind="stable")
+    codes, authors = pd.factorize(comments["author_id"], sort=True)
+    authors = pd.Index(authors, dtype=TEXT)
+    writers = ids.get_indexer(authors)[codes].astype(np.float64) if len(codes) else np.array([])
+    rows = pd.Series(np.arange(len(posts)), index=pd.MultiIndex.from_frame(posts[["owner", "post_id"]]))
+    under = rows.index.get_indexer(pd.MultiIndex.from_frame(comments[["owner", "post_id"]])).astype(np.float64)
+    comments = comments.assign(
+        author=codes.astype(np.float64),
+        author_creator=np.where(writers >= 0, writers, np.nan),
+        post=np.where(under >= 0, under, np.nan),
+        likes=comments["likes"] if "likes" in comments and imported_at <= as_of else np.nan,
+    )
+    numbers = ("likes", "post", "author", "author_creator")
+    return _events(comments, len(ids), ("published_at",), numbers, ("text", "comment_id")), authors
+
+
+def _audience_events(tables: Tables, ids: pd.Index, *, imported: bool) -> Events:
+    """Accounts sampled around each creator, with what the accounts table adds; known from the import on."""
+    audience = tables.get("audience", pd.DataFrame(columns=["creator_id", "account_id"], dtype=TEXT))
+    if not imported:
+        audience = audience.iloc[:0]
+    known = [name for name in (*ACCOUNT_COUNTS, *ACCOUNT_FLAGS) if name in audience]
+    if "accounts" in tables and not audience.empty:
+        accounts = tables["accounts"].set_index("account_id").reindex(audience["account_id"])
+        for name in (*ACCOUNT_COUNTS, *ACCOUNT_FLAGS):
+            if name in accounts:
+                own = accounts[name].set_axis(audience.index)
+                audience = audience.assign(**{name: audience[name].fillna(own) if name in known else own})
+    relation = audience["relation"] if "relation" in audience else pd.Series(None, index=audience.index, dtype=TEXT)
+    codes = pd.Index(RELATIONS).get_indexer(pd.Index(relation)).astype(np.float64)
+    audience = _with_owner(audience.assign(relation=np.where(codes >= 0, codes, np.nan)), ids)
+    audience = audience.sort_values(["owner", "account_id", "relation"], kind="stable")
+    return _events(audience, len(ids), (), ("relation", *ACCOUNT_COUNTS, *ACCOUNT_FLAGS), ("account_id",))
+
+
 def make_histories(tables: Tables, as_of: pd.Timestamp, *, imported_at: pd.Timestamp) -> Histories:
     """Cut checked tables at `as_of` and lay them out by creator and time.
 
@@ -184,20 +272,20 @@ def make_histories(tables: Tables, as_of: pd.Timestamp, *, imported_at: pd.Times
     creators = tables["creators"].sort_values("creator_id").reset_index(drop=True)
     ids = pd.Index(creators["creator_id"])
     posts = _latest_posts(_with_owner(known_rows(tables["posts"], as_of, imported_at), ids), as_of)
-    if "is_sponsored" not in posts:
-        posts = posts.assign(is_sponsored=pd.Series(pd.NA, index=posts.index, dtype="boolean"))
-    post_events = _events(posts, len(ids), POST_TIMES, (*POST_COUNTS, "is_sponsored"))
-    if "snapshots" in tables:
-        snapshots = _with_owner(known_rows(tables["snapshots"], as_of, imported_at), ids)
-    else:
-        snapshots = pd.DataFrame(
-            {
-                "owner": np.array([], dtype=np.int64),
-                "observed_at": pd.Series(dtype=TIME),
-            }
-        )
-    snapshots = _last_of_each_day(snapshots)
-    snapshot_events = _events(snapshots, len(ids), ("observed_at",), SNAPSHOT_COUNTS)
-
+    post_events = _events(posts, len(ids), POST_TIMES, (*POST_COUNTS, "is_sponsored"), POST_TEXTS)
+    none = pd.DataFrame({"creator_id": pd.Series(dtype=TEXT), "observed_at": pd.Series(dtype=TIME)})
+    snapshots = known_rows(tables.get("snapshots", none), as_of, imported_at)
+    snapshot_events = _events(
+        _last_of_each_day(_with_owner(snapshots, ids)), len(ids), ("observed_at",), SNAPSHOT_COUNTS
+    )
+    comments, authors = _comment_events(tables, ids, posts, as_of, imported_at)
     listed = known_rows(creators, as_of, imported_at).index
-    return Histories(as_of, _known_profiles(creators, listed, snapshot_events), post_events, snapshot_events)
+    return Histories(
+        as_of=as_of,
+        creators=_known_profiles(creators, listed, snapshot_events),
+        posts=post_events,
+        snapshots=snapshot_events,
+        comments=comments,
+        audience=_audience_events(tables, ids, imported=imported_at <= as_of),
+        authors=authors,
+    )

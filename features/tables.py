@@ -30,6 +30,9 @@ HEADS = (
 )
 POST_KINDS = ("photo", "carousel", "video", "short", "story", "live", "text")
 RELATIONS = ("follower", "liker", "commenter")
+#: What is known of an account besides its id and platform.
+ACCOUNT_COUNTS = ("followers", "following", "posts_count", "bio_length", "username_length", "username_digits")
+ACCOUNT_FLAGS = ("has_picture", "is_private", "is_verified", "is_business", "has_external_url")
 LABEL_KINDS = (*HEADS, "fake")
 TIERS = ("nano", "micro", "macro", "mega")
 #: Followers at which the next tier begins.
@@ -146,17 +149,8 @@ _text, _count, _money, _time, _flag = (_column(dtype) for dtype in (TEXT, COUNT,
 
 _ACCOUNT_COLUMNS = {
     "platform": _column(TEXT, choices=PLATFORMS),
-    "followers": _count,
-    "following": _count,
-    "posts_count": _count,
-    "bio_length": _count,
-    "username_length": _count,
-    "username_digits": _count,
-    "has_picture": _flag,
-    "is_private": _flag,
-    "is_verified": _flag,
-    "is_business": _flag,
-    "has_external_url": _flag,
+    **dict.fromkeys(ACCOUNT_COUNTS, _count),
+    **dict.fromkeys(ACCOUNT_FLAGS, _flag),
 }
 
 _BRIEF_COLUMNS = {

@@ -188,3 +188,100 @@ def test_latest_knowledge_does_not_forget_the_profile(tables: Tables) -> None:
     stated = {"creators": creators, "posts": tables["posts"].dropna(subset=["observed_at"])}
     as_of = latest_knowledge(stated, _time("2026-06-01"))
     assert make_histories(stated, as_of, imported_at=_time("2026-06-01")).followers[1:].tolist() == [500, 9]
+
+
+def test_comments_know_their_post_author_and_creator() -> None:
+    tables = check_tables(
+        {
+            "creators": pd.DataFrame({"creator_id": ["b", "a"], "platform": "tiktok", "followers": [5, 6]}),
+            "posts": pd.DataFrame(
+                {
+                    "creator_id": ["a", "a", "b"],
+                    "post_id": ["2", "1", "1"],
+                    "published_at": ["2026-01-02", "2026-01-01", "2026-01-03"],
+                    "likes": 1,
+                    "comments": 1,
+                    "caption": ["second", "first", None],
+                }
+            ),
+            "comments": pd.DataFrame(
+                {
+                    "creator_id": ["b", "a", "a", "a"],
+                    "post_id": ["1", "2", "gone", "1"],
+                    "author_id": ["a", "fan", "fan", "a"],
+                    "published_at": ["2026-01-04", "2026-01-05", "2026-01-03", "2026-01-06"],
+                    "text": ["nice", "wow", None, "thanks"],
+                }
+            ),
+        }
+    )
+    later = pd.Timestamp("2026-02-01T00:00:00Z")
+    histories = make_histories(tables, later, imported_at=later)
+    assert histories.posts.texts["caption"].tolist()[:2] == ["first", "second"]
+    assert histories.comments.offsets.tolist() == [0, 3, 4]
+    assert histories.comments.texts["text"].tolist()[1:] == ["wow", "thanks", "nice"]
+    np.testing.assert_array_equal(histories.comments["post"], [np.nan, 1, 0, 2])
+    assert histories.authors.tolist() == ["a", "fan"]
+    np.testing.assert_array_equal(histories.comments["author"], [1, 1, 0, 0])
+    np.testing.assert_array_equal(histories.comments["author_creator"], [np.nan, np.nan, 0, 0])
+
+    early = make_histories(tables, pd.Timestamp("2026-01-05T12:00:00Z"), imported_at=later)
+    assert early.comments.counts.tolist() == [2, 1]  # written by then, though the posts were not yet imported
+    assert np.isnan(early.comments["post"]).all()
+
+
+def test_audience_takes_what_the_accounts_table_adds() -> None:
+    tables = check_tables(
+        {
+            "creators": pd.DataFrame({"creator_id": ["a"], "platform": "tiktok", "followers": [5]}),
+            "posts": pd.DataFrame(columns=["creator_id", "post_id", "published_at", "likes", "comments"]),
+            "audience": pd.DataFrame(
+                {
+                    "creator_id": "a",
+                    "account_id": ["y", "x", "z"],
+                    "relation": ["liker", "follower", None],
+                    "followers": [10, None, None],
+                }
+            ),
+            "accounts": pd.DataFrame(
+                {
+                    "account_id": ["x", "y"],
+                    "followers": [7, 8],
+                    "following": [70, 80],
+                    "posts_count": [1, 2],
+                    "has_picture": [True, False],
+                }
+            ),
+        }
+    )
+    later = pd.Timestamp("2026-02-01T00:00:00Z")
+    audience = make_histories(tables, later, imported_at=later).audience
+    assert audience.texts["account_id"].tolist() == ["x", "y", "z"]
+    np.testing.assert_array_equal(audience["relation"], [0, 1, np.nan])
+    np.testing.assert_array_equal(audience["followers"], [7, 10, np.nan])
+    np.testing.assert_array_equal(audience["following"], [70, 80, np.nan])
+    np.testing.assert_array_equal(audience["has_picture"], [1, 0, np.nan])
+    assert make_histories(tables, pd.Timestamp("2026-01-01T00:00:00Z"), imported_at=later).audience.counts.tolist() == [
+        0
+    ]
+
+
+def test_a_null_late_in_a_day_does_not_hide_the_count_before_it() -> None:
+    tables = check_tables(
+        {
+            "creators": pd.DataFrame({"creator_id": ["a"], "platform": "tiktok", "followers": [None]}),
+            "posts": pd.DataFrame(columns=["creator_id", "post_id", "published_at", "likes", "comments"]),
+            "snapshots": pd.DataFrame(
+                {
+                    "creator_id": "a",
+                    "observed_at": ["2026-01-01T08:00:00Z", "2026-01-01T20:00:00Z"],
+                    "followers": [100, None],
+                    "following": [7, 8],
+                }
+            ),
+        }
+    )
+    later = pd.Timestamp("2026-02-01T00:00:00Z")
+    snapshots = make_histories(tables, later, imported_at=later).snapshots
+    assert snapshots["followers"].tolist() == [100]
+    assert snapshots["following"].tolist() == [8]
