@@ -1,9 +1,13 @@
 """What creators say about themselves and in their posts, as known at one moment."""
 
+import numpy as np
 import pandas as pd
 
-from features.histories import known_rows
+from features.histories import Histories, known_rows
+from features.registry import read_family
 from features.tables import TEXT, Tables
+
+SIGNALS = read_family("content")
 
 #: Captions and characters of a profile text: the newest posts tell what a creator does now.
 CAPTIONS, CHARACTERS = 60, 6_000
@@ -38,3 +42,14 @@ def profile_texts(tables: Tables, as_of: pd.Timestamp, *, imported_at: pd.Timest
         return pd.Series("", index=ids, dtype=TEXT, name="profile_text")
     joined = pd.concat(parts).groupby("creator_id", sort=False)["text"].agg("\n".join)
     return joined.str[:CHARACTERS].reindex(ids, fill_value="").astype(TEXT).rename("profile_text")
+
+
+def content_signals(histories: Histories) -> dict[str, np.ndarray]:
+    """Compute every signal of this family.
+
+    Returns
+    -------
+    dict of str to ndarray of float64, each of shape (creators,)
+        In the order of `histories.creators`; NaN where it cannot be computed.
+    """
+    return {signal.name: np.full(len(histories.creators), np.nan) for signal in SIGNALS}

@@ -7,24 +7,35 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from features import engagement, growth
+from features import audience, comments, content, coordination, engagement, growth
+from features.coordination import Crowd
 from features.histories import Histories
 from features.registry import Signal
 
 #: Every signal by name, in the order of the columns of the signal frame.
-SIGNALS: dict[str, Signal] = {signal.name: signal for family in (engagement, growth) for signal in family.SIGNALS}
+SIGNALS: dict[str, Signal] = {
+    signal.name: signal
+    for family in (engagement, growth, comments, audience, content, coordination)
+    for signal in family.SIGNALS
+}
+#: What of a signal may change without changing its values.
+_ABOUT = ("english", "vietnamese", "source", "points_at", "invariant")
 
 
 def registry_hash() -> str:
-    """Digest of every signal's name, unit, direction and family: a model fits only signals of the same hash."""
-    entries = [
-        {k: v for k, v in asdict(signal).items() if k not in ("english", "vietnamese")} for signal in SIGNALS.values()
-    ]
+    """Digest of what every signal is and how it is computed: a model fits only signals of the same hash."""
+    entries = [{k: v for k, v in asdict(signal).items() if k not in _ABOUT} for signal in SIGNALS.values()]
     return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def compute_signals(histories: Histories) -> pd.DataFrame:
+def compute_signals(histories: Histories, crowd: Crowd | None = None) -> pd.DataFrame:
     """Compute every registered signal of every creator.
+
+    Parameters
+    ----------
+    crowd : Crowd, optional
+        What is known of the creators together, from `features.coordination.make_crowd`; without it the signals of scope
+        "crowd" are missing, so that a creator's row is the same alone and among others.
 
     Returns
     -------
@@ -32,7 +43,14 @@ def compute_signals(histories: Histories) -> pd.DataFrame:
         One row a creator, indexed by creator_id in sorted order; one column a signal, in the order of `SIGNALS`; NaN
         where the history does not carry it, never infinite.
     """
-    columns = engagement.engagement_signals(histories) | growth.growth_signals(histories)
+    columns = (
+        engagement.engagement_signals(histories)
+        | growth.growth_signals(histories)
+        | comments.comments_signals(histories)
+        | audience.audience_signals(histories)
+        | content.content_signals(histories)
+        | coordination.coordination_signals(histories, crowd)
+    )
     frame = pd.DataFrame(
         {name: columns[name] for name in SIGNALS},
         index=pd.Index(histories.creators["creator_id"], name="creator_id"),
