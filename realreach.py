@@ -6,6 +6,7 @@ import socket
 import sys
 from datetime import datetime
 from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -63,6 +64,21 @@ def _refuse(error: object, hint: str = "") -> NoReturn:
 
 def _say(text: str) -> None:
     out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        _say(f"realreach {version('realreach')}")
+        raise typer.Exit(DONE)
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Which micro-influencers are worth a brand's money: signals, calibrated scores, ranked creators."""
 
 
 def _require_free(host: str, port: int) -> None:
@@ -136,7 +152,7 @@ def import_(
     from features.tables import TableError, write_tables
 
     try:
-        tables, report = import_tables(read_mapping(mapping or source), paths)
+        tables, report = import_tables(read_mapping(mapping or source), paths, now=_now())
         write_tables(tables, folder)
     except (TableError, ValueError, OSError) as error:
         _refuse(error, f"Nothing was written to {folder}.")
@@ -199,12 +215,12 @@ def train(
     """Train a model and register it as challenger; figures go to MLflow and to the terminal."""
     from training.config import ConfigError, read_config
     from training.fitting import TooFewCreatorsError
-    from training.runs import train_authenticity
+    from training.runs import MixedCreatorsError, train_authenticity
 
     tables = _read(data) if data else None
     try:
         trained = train_authenticity(read_config(config), tables, data.resolve().name if data else "", progress=_say)
-    except (ConfigError, TooFewCreatorsError) as error:
+    except (ConfigError, TooFewCreatorsError, MixedCreatorsError) as error:
         _refuse(error)
     for table in _evaluation_tables(trained.evaluation):
         out.print(table)
@@ -293,6 +309,7 @@ def _summary(frame: "pd.DataFrame") -> str:
 
 @app.command()
 def recommend(
+    *,
     brief: Annotated[str, typer.Option(help="The brief in words, or a .txt, .json or .toml file.")],
     catalogue: Annotated[
         list[Path] | None,
@@ -305,6 +322,14 @@ def recommend(
     platform: Annotated[list[str] | None, typer.Option(help="Only this platform; may be given several times.")] = None,
     tier: Annotated[list[str] | None, typer.Option(help="Only this tier: nano, micro, macro, mega.")] = None,
     country: Annotated[list[str] | None, typer.Option(help="Only this country, such as VN.")] = None,
+    niche: Annotated[list[str] | None, typer.Option(help="Only this niche, such as beauty.")] = None,
+    creator_language: Annotated[
+        list[str] | None, typer.Option(help="Only creators who write in this language, such as vi.")
+    ] = None,
+    min_authenticity: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Only creators of this authenticity or more; leaves out the not assessed."),
+    ] = None,
     language: Annotated[Language, typer.Option(help="Language of the reasons.")] = Language.en,
 ) -> None:
     """Rank the creators of a catalogue for a brief."""
@@ -314,8 +339,16 @@ def recommend(
     from serving.words import words_for
 
     try:
-        options = {"platforms": platform, "tiers": tier, "countries": country, "k": k}
-        narrowed = {name: value for name, value in options.items() if value}
+        options = {
+            "platforms": platform,
+            "tiers": tier,
+            "countries": country,
+            "niches": niche,
+            "languages": creator_language,
+            "min_authenticity": min_authenticity,
+            "k": k,
+        }
+        narrowed = {name: value for name, value in options.items() if value not in (None, [])}
         wanted = make_brief({**read_brief(brief).model_dump(exclude_defaults=True), **narrowed})
         creators = read_catalogue(*(catalogue or catalogue_paths()))
     except (BriefError, CatalogueError) as error:
@@ -386,7 +419,7 @@ def serve(
     _require_free(host, port)
     environment = {"BENTOML_DO_NOT_TRACK": "True", **os.environ}
     command = [
-        sys.executable, "-m", "bentoml", "serve", "serving.service:RealReach",
+        sys.executable, "-m", "serving.server", "serve", "serving.service:RealReach",
         "--host", host, "--port", str(port), "--api-workers", str(workers),
     ]  # fmt: skip
     _say(f"Review page: http://{host}:{port}/review/   endpoint: http://{host}:{port}/docs   (Ctrl-C to stop)")

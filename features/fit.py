@@ -202,9 +202,5 @@ class TextIndex:
         }
         return Match(similarities, "", parts, tuple(words), tuple(spans[column] for column in query.indices))
 
-    def similarities(self, brief: str) -> np.ndarray:
-        """Cosine of a brief and every text: float64 in [0, 1], shape (n_texts,); all NaN where it cannot be told."""
-        return self.match(brief).similarities
-
     def _no_match(self, missing: Missing) -> Match:
         return Match(np.full(len(self), np.nan), missing, sparse.csr_matrix((len(self), 0)), (), ())

@@ -262,7 +262,16 @@ def reasons(row: Mapping[str, Any], matched: tuple[str, ...], words: Words) -> l
 
 
 def shortlist(catalogue: Catalogue, brief: Brief, language: Language = "en") -> Shortlist:
-    """Rank the creators of a catalogue that a brief asks for; see `Shortlist`."""
+    """Rank the creators of a catalogue that a brief asks for; see `Shortlist`.
+
+    `score` is fit × authenticity, with `BASE_AUTHENTICITY` where `authenticity_assessed` is false; where no fit can be
+    told, `fit` is NaN and `score` the authenticity.
+
+    Parameters
+    ----------
+    language : {"en", "vi"}
+        Language of the reasons.
+    """
     match = catalogue.texts.match(brief.text)
     candidates = np.flatnonzero(catalogue.mask(brief))
     authenticity = catalogue.frame["authenticity"].to_numpy()[candidates]
@@ -286,23 +295,3 @@ def _ranked(catalogue: Catalogue, rows: np.ndarray, match: Match, words: Words) 
         reasons=pd.Series([REASON_SEPARATOR.join(one) for one in said], dtype="str"),
         matched_words=pd.Series([", ".join(found) for found in matched], dtype="str"),
     )
-
-
-def recommend(catalogue: Catalogue, brief: Brief, k: int | None = None, language: Language = "en") -> pd.DataFrame:
-    """Rank creators for a brief.
-
-    Parameters
-    ----------
-    k : int, optional
-        Creators wanted; those of the brief by default.
-    language : {"en", "vi"}
-        Language of the reasons.
-
-    Returns
-    -------
-    DataFrame
-        Best first, columns `RANKED_COLUMNS`. `score` is fit × authenticity, with `BASE_AUTHENTICITY` where
-        `authenticity_assessed` is false; where no fit can be told, `fit` is NaN and `score` the authenticity.
-    """
-    wanted = brief if k is None else brief.model_copy(update={"k": k})
-    return shortlist(catalogue, wanted, language).frame

@@ -11,14 +11,15 @@ import anyio
 import anyio.to_thread
 import bentoml
 import pandas as pd
-from pydantic import ValidationError
-from starlette.requests import ClientDisconnect
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 
 import features  # noqa: F401 - a bento packs what its service imports at module level
 from features.histories import latest_knowledge
 from features.tables import TableError, check_tables
 from serving.catalogue import Catalogue, CatalogueError, catalogue_paths, check_scores, read_catalogue
-from serving.gate import BodyGate, FrontDoor, problem
+from serving.limits import BodyLimit, FrontDoor, Places, WorkLimit, problem, refusal
 from serving.models import LoadedModel, load_champion
 from serving.ranking import Brief, shortlist
 from serving.reports import recommend_response, score_response
@@ -34,6 +35,7 @@ from training.tracking import CorruptModelError, ModelNotFoundError
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
 T = TypeVar("T")
+Asked = TypeVar("Asked", bound=BaseModel)
 log = logging.getLogger("bentoml.realreach")
 
 #: Seconds after which a request is given up with 504.
@@ -42,18 +44,46 @@ TIMEOUT = 60
 _AT_ONCE = os.cpu_count() or 1
 
 
-class WithoutBodies(logging.Filter):
-    """Turns the traceback of a refused request, which repeats what was sent, into one line that names the fields."""
+class WithoutDisconnects(logging.Filter):
+    """Drops the traceback of a body that broke off or was too large: nothing here went wrong."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Shorten the record of a validation error; drop that of a body that broke off or was too large."""
+        """Keep every other record."""
         error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
-        if isinstance(error, ValidationError):
-            fields = sorted({".".join(map(str, detail["loc"])) or "body" for detail in error.errors()})
-            record.msg, record.args = "Refused a %s: %s", (error.title, ", ".join(fields[:5]))
-            record.exc_info, record.exc_text = None, None
-            record.levelno, record.levelname = logging.INFO, "INFO"
         return not isinstance(error, ClientDisconnect)
+
+
+class _Unread(bentoml.IODescriptor):  # type: ignore[misc]
+    """Hands the body over as it came: parsed by bentoml, on the event loop, it would keep all others waiting."""
+
+    __root_input__ = True
+
+    @classmethod
+    async def from_http_request(cls, request: Request, serde: object) -> bytes:
+        """Body of a request."""
+        return await request.body()
+
+
+class ScoreBody(_Unread, ScoreRequest):
+    """Histories to score, at most 100."""
+
+    model_config = ConfigDict(title="ScoreRequest")
+
+
+class RecommendBody(_Unread, RecommendRequest):
+    """A brief, which creators it asks for, and how many."""
+
+    model_config = ConfigDict(title="RecommendRequest")
+
+
+def answer_or_refuse(body: bytes, kind: type[Asked], answer: Callable[[Asked], T]) -> T | Response:
+    """Parse a body and answer it; one that breaks its schema or the contract is refused with what is wrong."""
+    try:
+        return answer(kind.model_validate_json(body or b"{}"))
+    except ValidationError as error:
+        # the log names how much was wrong with what and repeats nothing: bodies hold personal data
+        log.info("Refused a %s: %d problems", error.title, error.error_count())
+        return refusal(error)
 
 
 @dataclass(frozen=True)
@@ -123,7 +153,8 @@ def recommend_creators(request: RecommendRequest, catalogue: Catalogue) -> Recom
     return _answer(lambda: recommend_response(catalogue, found, words_for(request.language)))
 
 
-review = make_review_app()
+places = Places()
+review = make_review_app(places=places)
 
 
 @bentoml.asgi_app(review, path="/review")
@@ -132,11 +163,12 @@ class RealReach:
     """Which micro-influencers are worth a brand's money. The analysts' page is at /review/."""
 
     def __init__(self) -> None:
-        logging.getLogger("bentoml._internal.server.http_app").addFilter(WithoutBodies())
+        logging.getLogger("bentoml._internal.server.http_app").addFilter(WithoutDisconnects())
         self.loaded = load()
         self.limiter = anyio.CapacityLimiter(_AT_ONCE)
         review.state.catalogue = self.loaded.catalogue
         review.state.trouble = self.loaded.catalogue_trouble
+        review.state.limiter = self.limiter
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     def freeze(self) -> None:
@@ -144,23 +176,30 @@ class RealReach:
         gc.collect()
         gc.freeze()
 
-    @bentoml.api  # type: ignore[untyped-decorator]
-    async def score(self, request: ScoreRequest, /) -> ScoreResponse:
+    async def _answer(self, body: bytes, kind: type[Asked], answer: Callable[[Asked], T]) -> T:
+        made = await anyio.to_thread.run_sync(answer_or_refuse, body, kind, answer, limiter=self.limiter)
+        return cast("T", made)  # a refusal passes through bentoml as it is
+
+    @bentoml.api(input_spec=ScoreBody)  # type: ignore[untyped-decorator]
+    async def score(self, body: bytes, /) -> ScoreResponse:
         """Score 1 to 100 histories: authenticity, the five heads, their intervals and the evidence."""
-        if self.loaded.model is None:
+        model = self.loaded.model
+        if model is None:
             # a response passes through bentoml as it is; what it makes of an exception hides the reason
             return cast("ScoreResponse", problem(503, self.loaded.model_trouble))
         now = pd.Timestamp.now("UTC")
-        return await anyio.to_thread.run_sync(score_histories, request, self.loaded.model, now, limiter=self.limiter)
+        return await self._answer(body, ScoreRequest, lambda request: score_histories(request, model, now))
 
-    @bentoml.api  # type: ignore[untyped-decorator]
-    async def recommend(self, request: RecommendRequest, /) -> RecommendResponse:
+    @bentoml.api(input_spec=RecommendBody)  # type: ignore[untyped-decorator]
+    async def recommend(self, body: bytes, /) -> RecommendResponse:
         """Rank creators of the catalogue for a brief."""
-        if self.loaded.catalogue is None:
+        catalogue = self.loaded.catalogue
+        if catalogue is None:
             return cast("RecommendResponse", problem(503, self.loaded.catalogue_trouble))
-        return await anyio.to_thread.run_sync(recommend_creators, request, self.loaded.catalogue, limiter=self.limiter)
+        return await self._answer(body, RecommendRequest, lambda request: recommend_creators(request, catalogue))
 
 
 _service = cast("Any", RealReach)  # the decorators made a bentoml service of the class, unknown to its types
-_service.add_asgi_middleware(BodyGate)
+_service.add_asgi_middleware(BodyLimit)
+_service.add_asgi_middleware(WorkLimit, places=places)
 _service.add_asgi_middleware(FrontDoor)

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pandas as pd
@@ -54,6 +55,11 @@ def test_every_command_says_what_it_does():
         assert run(command, "--help")[0] == 0
 
 
+def test_the_version_is_that_of_the_package():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert run("--version") == (0, f"realreach {project['version']}\n")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -62,6 +68,7 @@ def test_every_command_says_what_it_does():
         ["score", "somewhere", "--out", "scores.xlsx"],
         ["score", "somewhere", "--out", "s.csv", "--as-of", "yesterdayish"],
         ["recommend", "--brief", "x", "--k", "0"],
+        ["recommend", "--brief", "x", "--min-authenticity", "1.5"],
         ["promote", "authenticity", "first"],
         ["nonsense"],
     ],
@@ -143,6 +150,12 @@ def test_options_narrow_the_list_and_wrong_ones_are_named(home, folder, tmp_path
     found = pd.read_parquet(out)
     assert set(found["platform"]) == {"tiktok"}
     assert set(found["tier"]) == {"micro"}
+    narrowed = ["--niche", "Travel", "--creator-language", "vi", "--min-authenticity", "0.5"]
+    code, text = run("recommend", "--brief", "travel", "--catalogue", file, *narrowed, "--out", out)
+    assert code == 0, text
+    scored = pd.read_parquet(file)
+    wanted = (scored["niche"] == "travel") & (scored["language"] == "vi") & (scored["authenticity"] >= 0.5)
+    assert set(pd.read_parquet(out)["creator_id"]) == set(scored.loc[wanted, "creator_id"])
     code, text = run("recommend", "--brief", "travel", "--catalogue", file, "--platform", "myspace")
     assert code == realreach.REFUSED
     assert "platforms" in text

@@ -23,6 +23,8 @@ __all__ = ["ImportReport", "MappingError", "TableReport", "import_tables", "know
 
 # Where a row came from, carried beside its columns until the checks are done.
 _FILE, _ROW = "import file", "import row"
+# A column for the length of a grouping: with a space, as no column of the contract is named.
+_UNTIMED = "counts at no time"
 
 
 @dataclass
@@ -85,7 +87,9 @@ class ImportReport:
         return "\n".join(lines + [f"note: {note}" for note in self.notes])
 
 
-def import_tables(mapping: Mapping, paths: Sequence[Path]) -> tuple[Tables, ImportReport]:
+def import_tables(
+    mapping: Mapping, paths: Sequence[Path], *, now: pd.Timestamp | None = None
+) -> tuple[Tables, ImportReport]:
     """Tables of the contract from files in any shape that the mapping describes.
 
     Parameters
@@ -94,6 +98,9 @@ def import_tables(mapping: Mapping, paths: Sequence[Path]) -> tuple[Tables, Impo
         From `read_mapping`.
     paths : sequence of Path
         Files, or folders whose files are meant.
+    now : Timestamp, optional
+        Time of the import, UTC. An `observed_at` that is a day without a clock is the end of that day, or `now` where
+        the day has not ended.
 
     Returns
     -------
@@ -111,7 +118,7 @@ def import_tables(mapping: Mapping, paths: Sequence[Path]) -> tuple[Tables, Impo
     files = list_files(paths)
     report = ImportReport(mapping.name, dict(mapping.about))
     names = _names(files)
-    chunks, problems = _read_parts(mapping, files, names, report)
+    chunks, problems = _read_parts(mapping, files, names, report, now)
     if not problems:
         frames = _join_parts(mapping, chunks, report)
         frames, problems = _decide_repeats(mapping, frames, report)
@@ -135,7 +142,7 @@ def _names(files: list[Path]) -> dict[Path, str]:
 
 
 def _read_parts(
-    mapping: Mapping, files: list[Path], names: dict[Path, str], report: ImportReport
+    mapping: Mapping, files: list[Path], names: dict[Path, str], report: ImportReport, now: pd.Timestamp | None
 ) -> tuple[list[tuple[Part, pd.DataFrame]], list[Problem]]:
     raw: dict[tuple[Path, str], pd.DataFrame] = {}
     chunks: list[tuple[Part, pd.DataFrame]] = []
@@ -156,7 +163,7 @@ def _read_parts(
                 problems += [problem for problem in error.problems if problem not in problems]
                 continue
             report.files[names[path]] = len(raw[key])
-            chunk, found = _convert(part, raw[key], names[path])
+            chunk, found = _convert(part, raw[key], names[path], now)
             chunks.append((part, chunk))
             problems += found
     used = {path for path, _ in raw}
@@ -164,7 +171,7 @@ def _read_parts(
     return chunks, problems
 
 
-def _convert(part: Part, raw: pd.DataFrame, file: str) -> tuple[pd.DataFrame, list[Problem]]:
+def _convert(part: Part, raw: pd.DataFrame, file: str, now: pd.Timestamp | None) -> tuple[pd.DataFrame, list[Problem]]:
     """Typed columns of one part from the text of one file."""
     problems = _missing_columns(part, raw, file)
     if problems:
@@ -175,7 +182,7 @@ def _convert(part: Part, raw: pd.DataFrame, file: str) -> tuple[pd.DataFrame, li
             columns[rule.name] = pd.Series(pd.NaT, index=raw.index, dtype=rule.dtype)
             continue
         text = raw[rule.column] if rule.column else pd.Series(rule.constant, index=raw.index, dtype="str")
-        columns[rule.name], wrong, expected = _parse(rule, text, raw)
+        columns[rule.name], wrong, expected = _parse(rule, text, raw, now)
         problem = _problem(part.table, rule, text, wrong, expected, file)
         if problem:
             problems.append(problem)
@@ -199,7 +206,9 @@ def _missing_columns(part: Part, raw: pd.DataFrame, file: str) -> list[Problem]:
     return problems
 
 
-def _parse(rule: ColumnRule, raw_text: pd.Series, raw: pd.DataFrame) -> tuple[pd.Series, np.ndarray, str]:
+def _parse(
+    rule: ColumnRule, raw_text: pd.Series, raw: pd.DataFrame, now: pd.Timestamp | None
+) -> tuple[pd.Series, np.ndarray, str]:
     """Typed values of one column, which of them could not be read, and what would be right."""
     text = values.clean(raw_text, rule.dtype, rule.empty)
     if rule.by_duration:
@@ -210,7 +219,7 @@ def _parse(rule: ColumnRule, raw_text: pd.Series, raw: pd.DataFrame) -> tuple[pd
         text = _first_entries(rule, text)
     if rule.value_map is not None:
         text, unmapped = _mapped(rule, text)
-    parsed, wrong = _typed(rule, text)
+    parsed, wrong = _seen(rule, text, now) if rule.name == "observed_at" else _typed(rule, text)
     if unmapped.any():
         return parsed, unmapped, f"one of {', '.join(rule.value_map or {})}; or otherwise = in the mapping"
     if rule.hashtags:
@@ -237,6 +246,15 @@ def _typed(rule: ColumnRule, text: pd.Series) -> values.Parsed:
         wrong = text.str.fullmatch(_MANGLED, na=False).to_numpy(dtype=bool)
         return (rule.prefix + text if rule.prefix else text), wrong
     return text, np.zeros(len(text), dtype=bool)
+
+
+def _seen(rule: ColumnRule, text: pd.Series, now: pd.Timestamp | None) -> values.Parsed:
+    """Times of observation: a day without a clock is its end, so that nothing is known before it was seen."""
+    times, wrong = values.parse_times(text, zone=rule.zone, formats=rule.formats, unit=rule.unit, day_end=True)
+    if now is not None and (times > now).any():
+        begun, _ = _typed(rule, text)
+        times = times.mask((begun <= now) & (times > now), now)
+    return times, wrong
 
 
 def _by_duration(rule: ColumnRule, seconds: pd.Series) -> pd.Series:
@@ -369,7 +387,16 @@ def _resolve(frame: pd.DataFrame, key: list[str], conflict: Conflict) -> pd.Data
         counts = [name for name in frame.columns if frame[name].dtype == COUNT]
         found = frame[~frame.duplicated(subset=key)].reset_index(drop=True)
         found[counts] = groups[counts].max().reset_index(drop=True)
+        if "observed_at" in frame and "observed_at" not in key:
+            found["observed_at"] = _latest_of_counts(frame, key, counts)
     return found[frame.columns].astype(frame.dtypes.to_dict())
+
+
+def _latest_of_counts(frame: pd.DataFrame, key: list[str], counts: list[str]) -> pd.Series:
+    """When the last row of each key was seen; null where one with counts does not say: its count may be the largest."""
+    untimed = frame["observed_at"].isna() & frame[counts].notna().any(axis=1)
+    groups = frame.assign(**{_UNTIMED: untimed}).groupby(key, sort=False, dropna=False)
+    return groups["observed_at"].max().mask(groups[_UNTIMED].any()).reset_index(drop=True)
 
 
 def _clashes(table: str, clashing: pd.DataFrame, key: list[str]) -> list[Problem]:

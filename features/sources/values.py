@@ -195,7 +195,10 @@ def _epochs(text: pd.Series, digits: str, microseconds: int) -> pd.Series:
     return pd.to_datetime(moments, unit="us", utc=True).astype(TIME)
 
 
-def _formatted(text: pd.Series, formats: tuple[str, ...], zone: tzinfo | None) -> pd.Series:
+_TO_THE_END = pd.Timedelta(days=1) - pd.Timedelta(seconds=1)
+
+
+def _formatted(text: pd.Series, formats: tuple[str, ...], zone: tzinfo | None, *, day_end: bool) -> pd.Series:
     times = pd.Series(pd.NaT, index=text.index, dtype=TIME)
     for pattern in formats:
         left = text[times.isna() & text.notna()]
@@ -206,12 +209,12 @@ def _formatted(text: pd.Series, formats: tuple[str, ...], zone: tzinfo | None) -
             clocked = any(part in pattern for part in ("%H", "%I", "%T", "%X", "%c"))
             if zone is None and clocked:
                 continue
-            read = _to_utc(naive, zone or UTC)
+            read = _to_utc(naive if clocked or not day_end else naive + _TO_THE_END, zone or UTC)
         times.loc[read.index] = read
     return times
 
 
-def _iso(text: pd.Series, zone: tzinfo | None) -> pd.Series:
+def _iso(text: pd.Series, zone: tzinfo | None, *, day_end: bool) -> pd.Series:
     times = pd.Series(pd.NaT, index=text.index, dtype=TIME)
     zoned = text[text.str.fullmatch(rf"(?:{_DAY}){_CLOCK}{_ZONE}", na=False)].str.replace("UTC", "Z", regex=False)
     read = pd.to_datetime(zoned.str.replace(" Z", "Z", regex=False), format="ISO8601", errors="coerce", utc=True)
@@ -220,12 +223,19 @@ def _iso(text: pd.Series, zone: tzinfo | None) -> pd.Series:
     naive_pattern = _DAY if zone is None else rf"(?:{_DAY})(?:{_CLOCK})?"
     naive = text[text.str.fullmatch(naive_pattern, na=False)]
     read = pd.to_datetime(naive, format="ISO8601", errors="coerce").dropna()
+    if day_end:
+        read = read.mask(naive.loc[read.index].str.fullmatch(_DAY), read + _TO_THE_END)
     times.loc[read.index] = _to_utc(read, zone or UTC)
     return times
 
 
 def parse_times(
-    text: pd.Series, *, zone: tzinfo | None = None, formats: tuple[str, ...] = (), unit: str | None = None
+    text: pd.Series,
+    *,
+    zone: tzinfo | None = None,
+    formats: tuple[str, ...] = (),
+    unit: str | None = None,
+    day_end: bool = False,
 ) -> Parsed:
     """Times in UTC from epochs, ISO 8601 texts or formats of one's own.
 
@@ -233,24 +243,26 @@ def parse_times(
     ----------
     text : Series of str
         Epochs are told by their digits (seconds 9 to 11, milliseconds 12 to 14, microseconds 15 to 17) unless `unit`
-        says which. A day without a clock is its midnight.
+        says which. A day without a clock is its midnight, or its last second with `day_end`.
     zone : tzinfo, optional
         Of times that do not say theirs; without it they cannot be read.
     formats : tuple of str
         strptime formats, the first that fits is taken; nothing else is then read.
     unit : {"s", "ms", "us"}, optional
         Of epochs; nothing else is then read.
+    day_end : bool
+        For times by which something was seen: what was seen at some hour of a day is known for sure when it ends.
 
     Returns
     -------
     Series of datetime64[us, UTC], ndarray of bool
     """
     if formats:
-        times = _formatted(text, formats, zone)
+        times = _formatted(text, formats, zone, day_end=day_end)
     elif unit:
         times = _epochs(text, r"-?[0-9]{1,17}", _EPOCHS[unit][1]).reindex(text.index)
     else:
-        times = _iso(text, zone)
+        times = _iso(text, zone, day_end=day_end)
         for digits, microseconds in _EPOCHS.values() if times.isna().any() else ():
             read = _epochs(text, digits, microseconds)
             times.loc[read.index] = read

@@ -1,11 +1,13 @@
 """The review page as an ASGI app; everything it shows is in the address, so that a view can be shared."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import anyio
 import anyio.to_thread
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -20,7 +22,7 @@ from starlette.staticfiles import StaticFiles
 
 from features.tables import HEADS, PLATFORMS, TIERS
 from serving.catalogue import Catalogue, records
-from serving.gate import PageHeaders
+from serving.limits import RETRY_AFTER, BusyError, PageHeaders, Places
 from serving.ranking import REASON_SEPARATOR, Brief, reasons, shortlist, why_not_assessed
 from serving.reports import catalogue_notice, catalogue_warnings, report
 from serving.words import LANGUAGES, N_, Language, Words, words_for
@@ -214,6 +216,24 @@ def _not_found(view: View) -> HTMLResponse:
     return _message(view, 404, say(N_("Not found")), say(N_("There is no such page, or no such creator.")))
 
 
+def _busy(view: View) -> HTMLResponse:
+    say = words_for(view.language).say
+    text = say(N_("Many pages are being made at the moment. Load this one again in a few seconds."))
+    page = _message(view, 503, say(N_("Busy")), text)
+    page.headers["retry-after"] = str(RETRY_AFTER)
+    return page
+
+
+async def _in_work(request: Request, make: Callable[[], Response]) -> Response:
+    """Make a page in a thread, where it finds a place among the requests in work."""
+    state = request.app.state
+    try:
+        with state.places.one():
+            return await anyio.to_thread.run_sync(make, limiter=state.limiter)
+    except BusyError:
+        return _busy(_view(request))
+
+
 async def _show_shortlist(request: Request) -> Response:
     view, catalogue = _view(request), request.app.state.catalogue
     if catalogue is None:
@@ -222,21 +242,21 @@ async def _show_shortlist(request: Request) -> Response:
         brief = view.brief()
     except ValidationError as error:
         return _wrong(view, error)
-    return await anyio.to_thread.run_sync(_shortlist, view, catalogue, brief)
+    return await _in_work(request, partial(_shortlist, view, catalogue, brief))
 
 
 async def _show_creator(request: Request) -> Response:
     view, catalogue = _view(request), request.app.state.catalogue
     if catalogue is None:
         return _no_catalogue(view, request.app.state.trouble)
-    return await anyio.to_thread.run_sync(_creator, view, catalogue, request.path_params["creator_id"])
+    return await _in_work(request, partial(_creator, view, catalogue, request.path_params["creator_id"]))
 
 
 async def _show_nothing(request: Request) -> Response:
     return _not_found(_view(request))
 
 
-def make_review_app(catalogue: Catalogue | None = None, trouble: str = "") -> Starlette:
+def make_review_app(catalogue: Catalogue | None = None, trouble: str = "", places: Places | None = None) -> Starlette:
     """Make the review page.
 
     Parameters
@@ -245,6 +265,9 @@ def make_review_app(catalogue: Catalogue | None = None, trouble: str = "") -> St
         Creators to show; may be set later as `app.state.catalogue`.
     trouble : str
         Why there is none; may be set later as `app.state.trouble`.
+    places : Places, optional
+        Shared with other requests in work; its own where left out. `app.state.limiter`, a limiter of anyio, may be set
+        later to share the threads as well.
     """
     app = Starlette(
         routes=[
@@ -257,4 +280,6 @@ def make_review_app(catalogue: Catalogue | None = None, trouble: str = "") -> St
     )
     app.state.catalogue = catalogue
     app.state.trouble = trouble
+    app.state.places = places or Places()
+    app.state.limiter = None
     return app

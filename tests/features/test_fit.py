@@ -44,25 +44,25 @@ def test_stop_words_are_dropped_as_written_only() -> None:
 
 def test_similarity_by_hand() -> None:
     # two texts of one word each: their rows are unit vectors, so a brief of both words is at 45° to each
-    assert TextIndex.fit(["serum", "toner"]).similarities("serum")[0] == pytest.approx(1.0)
-    both = TextIndex.fit(["serum", "toner"]).similarities("serum; toner")
+    assert TextIndex.fit(["serum", "toner"]).match("serum").similarities[0] == pytest.approx(1.0)
+    both = TextIndex.fit(["serum", "toner"]).match("serum; toner").similarities
     assert both == pytest.approx([math.sqrt(0.5)] * 2, abs=1e-6)
 
 
 @pytest.mark.parametrize("brief", ["mỹ phẩm", "my pham", "MY PHAM", "#mypham", "mỹ-phẩm"])
 def test_accents_case_and_hashtags_find_each_other(index: TextIndex, brief: str) -> None:
-    similarities = index.similarities(brief)
+    similarities = index.match(brief).similarities
     assert similarities[0] > 0
     assert similarities[2] > 0
     assert similarities[1] == similarities[3] == 0
 
 
 def test_typed_accents_fit_better_than_folded_ones(index: TextIndex) -> None:
-    assert index.similarities("mỹ phẩm")[0] > index.similarities("my pham")[0]
+    assert index.match("mỹ phẩm").similarities[0] > index.match("my pham").similarities[0]
 
 
 def test_a_short_word_is_not_another_languages_word() -> None:
-    assert TextIndex.fit(["my favourite serum", "đồ mỹ"]).similarities("mỹ")[0] == 0
+    assert TextIndex.fit(["my favourite serum", "đồ mỹ"]).match("mỹ").similarities[0] == 0
 
 
 def test_hashtag_written_together_meets_the_words_apart(index: TextIndex) -> None:
@@ -102,7 +102,7 @@ def test_texts_without_a_word(texts: list[str]) -> None:
 
 def test_a_long_history_does_not_win_by_its_length() -> None:
     index = TextIndex.fit(["serum review", "serum review " + "travel beach food coffee " * 50])
-    short, long = index.similarities("serum review")
+    short, long = index.match("serum review").similarities
     assert short > long > 0
 
 

@@ -167,12 +167,9 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> 
     pytest.fail(f"the service was not ready after 90 s:\n{log.read_text()[-3000:]}")
 
 
-@pytest.fixture(scope="session")
-def service_url(champion_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a real server process with a tiny champion and the small catalogue."""
-    folder = tmp_path_factory.mktemp("service")
+def service_environment(champion_home: Path, folder: Path) -> dict[str, str]:
+    """Environment of a server with a tiny champion and the small catalogue, written to `folder`."""
     small_scores().to_parquet(folder / "catalogue.parquet", index=False)
-    port, log = _free_port(), folder / "log.txt"
     environment = os.environ | {
         "REALREACH_HOME": str(champion_home),
         "REALREACH_CATALOGUE": str(folder / "catalogue.parquet"),
@@ -181,14 +178,21 @@ def service_url(champion_home: Path, tmp_path_factory: pytest.TempPathFactory) -
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }
     environment.pop("MLFLOW_TRACKING_URI", None)
-    command = [sys.executable, "-m", "bentoml", "serve", "serving.service:RealReach", "--host", "127.0.0.1"]
+    return environment
+
+
+@contextlib.contextmanager
+def served(environment: dict[str, str], folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Address and process of a real server, ended when left."""
+    port, log = _free_port(), folder / "log.txt"
+    command = [sys.executable, "-m", "serving.server", "serve", "serving.service:RealReach", "--host", "127.0.0.1"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--port", str(port)], env=environment, stdout=output, stderr=subprocess.STDOUT
         )
     try:
         _wait_until_ready(f"http://127.0.0.1:{port}", process, log)
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", process
     finally:
         process.terminate()
         try:
@@ -196,3 +200,18 @@ def service_url(champion_home: Path, tmp_path_factory: pytest.TempPathFactory) -
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@pytest.fixture(scope="session")
+def service_url(champion_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a real server process with a tiny champion and the small catalogue."""
+    folder = tmp_path_factory.mktemp("service")
+    with served(service_environment(champion_home, folder), folder) as (url, _):
+        yield url
+
+
+@pytest.fixture
+def own_server(champion_home: Path, tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Address and process of a server that the test may end."""
+    with served(service_environment(champion_home, tmp_path), tmp_path) as one:
+        yield one

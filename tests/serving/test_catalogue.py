@@ -134,7 +134,7 @@ def test_an_empty_catalogue_is_one(score_frame: pd.DataFrame) -> None:
     empty = Catalogue.of(score_frame.head(0))
     assert len(empty) == 0
     assert empty.mask(Filters(platforms=("tiktok",), languages=("vi",))).shape == (0,)
-    assert np.array_equal(empty.texts.similarities("serum"), [])
+    assert np.array_equal(empty.texts.match("serum").similarities, [])
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,6 @@ from serving.ranking import (
     make_brief,
     order,
     read_brief,
-    recommend,
     shortlist,
 )
 
@@ -25,7 +24,7 @@ fractions = st.floats(0, 1, allow_nan=False)
 
 
 def test_order_is_by_fit_times_authenticity(catalogue: Catalogue) -> None:
-    ranked = recommend(catalogue, Brief(text="mỹ phẩm da dầu"))
+    ranked = shortlist(catalogue, Brief(text="mỹ phẩm da dầu")).frame
     assert tuple(ranked) == RANKED_COLUMNS
     # binh fits best and is flagged; the three others share no word and stand by their authenticity
     assert ranked["creator_id"].tolist() == ["an", "binh", "chi", "em", "dung"]
@@ -53,7 +52,7 @@ def test_raising_fit_or_authenticity_never_lowers_a_place(
 
 def test_ties_are_broken_by_creator_id(score_frame: pd.DataFrame) -> None:
     same = score_frame.iloc[[0, 0, 0]].assign(creator_id=["z", "a", "m"])
-    ranked = recommend(Catalogue.of(same), Brief(text="serum"))
+    ranked = shortlist(Catalogue.of(same), Brief(text="serum")).frame
     assert ranked["creator_id"].tolist() == ["a", "m", "z"]
 
 
@@ -73,7 +72,7 @@ def test_filters_and_k(catalogue: Catalogue) -> None:
     found = shortlist(catalogue, Brief(text="serum", platforms=("instagram",), k=2))
     assert found.candidates == 3
     assert found.frame["creator_id"].tolist() == ["an", "chi"]
-    assert recommend(catalogue, Brief(text="serum"), k=1)["creator_id"].tolist() == ["dung"]
+    assert shortlist(catalogue, Brief(text="serum", k=1)).frame["creator_id"].tolist() == ["dung"]
 
 
 def test_nobody_passes(catalogue: Catalogue) -> None:
@@ -84,7 +83,7 @@ def test_nobody_passes(catalogue: Catalogue) -> None:
 
 
 def test_reasons_are_neutral_and_carry_their_evidence(catalogue: Catalogue) -> None:
-    ranked = recommend(catalogue, Brief(text="my pham")).set_index("creator_id")
+    ranked = shortlist(catalogue, Brief(text="my pham")).frame.set_index("creator_id")
     assert ranked["reason"]["binh"] == (
         "signals consistent with bought followers: largest step up in followers against the usual spread: "
         "31.4× the usual spread (typically 0.5 to 4.2)"
@@ -96,7 +95,7 @@ def test_reasons_are_neutral_and_carry_their_evidence(catalogue: Catalogue) -> N
 
 
 def test_reasons_in_vietnamese(catalogue: Catalogue) -> None:
-    ranked = recommend(catalogue, Brief(text="mỹ phẩm"), language="vi").set_index("creator_id")
+    ranked = shortlist(catalogue, Brief(text="mỹ phẩm"), "vi").frame.set_index("creator_id")
     assert ranked["reason"]["binh"] == (
         "tín hiệu phù hợp với việc mua người theo dõi: bước tăng người theo dõi lớn nhất so với biến động thường ngày: "
         "gấp 31,4 lần mức biến động thường thấy (thường từ 0,5 đến 4,2)"
@@ -110,7 +109,7 @@ def test_every_flagged_head_is_named_strongest_evidence_first(score_frame: pd.Da
 
     score_frame.loc[0, ["bought_likes_flagged", "comment_bots_flagged"]] = True
     score_frame.loc[0, "evidence"] = json.dumps([item("bought_views"), item("comment_bots")])
-    ranked = recommend(Catalogue.of(score_frame), Brief()).set_index("creator_id")
+    ranked = shortlist(Catalogue.of(score_frame), Brief()).frame.set_index("creator_id")
     assert ranked["reasons"]["an"].split(" · ") == [
         "signals consistent with comment bots: unknown_signal: 2",
         "signals consistent with bought likes",

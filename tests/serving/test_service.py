@@ -1,18 +1,25 @@
 import json
 import logging
 import shutil
+import signal
+import socket
+import subprocess
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pandas as pd
 import pytest
-from pydantic import ValidationError
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
 
 from features.tables import HEADS, check_tables
 from serving import service
+from serving.limits import MOST_AT_WORK
 from serving.models import load_champion
 from serving.schemas import RecommendRequest
 from serving.scoring import score_tables
@@ -72,15 +79,22 @@ def test_without_a_champion_and_a_catalogue_the_service_says_why(
     assert "none.parquet: no such file" in loaded.catalogue_trouble
 
 
-def test_the_log_of_a_refused_request_names_fields_and_repeats_nothing() -> None:
-    with pytest.raises(ValidationError) as caught:
-        RecommendRequest.model_validate({"brief": "a secret campaign", "k": -1, "filters": {"tiers": ["secret"]}})
-    record = logging.LogRecord(
-        "x", logging.ERROR, "x", 1, "Exception on %s", ("/",), (ValidationError, caught.value, None)
-    )
-    assert service.WithoutBodies().filter(record)
-    assert record.getMessage() == "Refused a RecommendRequest: filters.tiers.0, k"
-    assert record.exc_info is None
+def test_a_refused_request_is_answered_by_field_and_the_log_repeats_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    body = b'{"brief": "a secret campaign", "k": -1, "filters": {"tiers": ["secret"]}}'
+    with caplog.at_level(logging.INFO, logger=service.log.name):
+        response = service.answer_or_refuse(body, RecommendRequest, lambda _: pytest.fail("answered"))
+    assert isinstance(response, JSONResponse)
+    assert response.status_code == 400
+    assert [detail["loc"] for detail in json.loads(response.body)["detail"]] == [["filters", "tiers", 0], ["k"]]
+    assert caplog.messages == ["Refused a RecommendRequest: 2 problems"]
+
+
+def test_the_log_is_silent_about_bodies_that_break_off() -> None:
+    def record(error: Exception) -> logging.LogRecord:
+        return logging.LogRecord("x", logging.ERROR, "x", 1, "Exception on %s", ("/",), (type(error), error, None))
+
+    assert not service.WithoutDisconnects().filter(record(ClientDisconnect()))
+    assert service.WithoutDisconnects().filter(record(RuntimeError()))
 
 
 @pytest.mark.slow
@@ -172,6 +186,65 @@ class TestServed:
         response = client.post("/score", content=b" " * (21 * 2**20), headers={"Content-Type": "application/json"})
         assert response.status_code == 413
 
+    def test_a_body_full_of_mistakes_is_refused_shortly(self, client: httpx.Client) -> None:
+        keys = {f"{number}{'x' * 500}": 1 for number in range(5_000)}
+        response = client.post("/recommend", json={"brief": "x"} | keys)
+        assert response.status_code == 400
+        answer = response.json()
+        assert (len(answer["detail"]), answer["more"]) == (20, 4_980)
+        assert len(response.content) < 10_000
+
+    def test_other_requests_are_answered_while_a_large_one_is_read(
+        self, client: httpx.Client, histories: list[dict[str, Any]], service_url: str
+    ) -> None:
+        # large, and wrong in its last field: refused when all of it is parsed, without being scored
+        history = histories[0]
+        post = {**history["posts"][0], "caption": "x" * 400, "creator_id": None}
+        posts = [{**post, "post_id": f"p{number}"} for number in range(10_000)]
+        creators = [{**history["creator"], "creator_id": f"c{number}"} for number in range(3)]
+        body = json.dumps({"histories": [{"creator": one, "posts": posts} for one in creators], "as_of": "never"})
+        assert 10 * 2**20 < len(body) < 20 * 2**20
+        waits = []
+        with ThreadPoolExecutor(1) as pool:
+            large = pool.submit(httpx.post, f"{service_url}/score", content=body, timeout=60, trust_env=False)
+            while not large.done():
+                started = time.perf_counter()
+                assert client.get("/livez").status_code == 200
+                waits.append(time.perf_counter() - started)
+                time.sleep(0.005)
+        assert large.result().status_code == 400
+        assert large.result().json()["detail"][0]["loc"] == ["as_of"]
+        # far above what it takes: the machine may do other things too; on the event loop it is the whole parse
+        assert max(waits) < 0.5
+
+    def test_more_than_can_be_held_are_told_to_come_back(self, client: httpx.Client, service_url: str) -> None:
+        address = urlsplit(service_url)
+        waiting = []
+        try:
+            for _ in range(MOST_AT_WORK):
+                one = socket.create_connection((str(address.hostname), address.port or 0))
+                one.sendall(b"POST /recommend HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+                waiting.append(one)
+            deadline = time.monotonic() + 10
+            while (refused := client.post("/recommend", json={"brief": "serum"})).status_code != 503:
+                assert time.monotonic() < deadline
+            assert refused.headers["retry-after"] == "2"
+            assert "8 requests are in work" in refused.json()["error"]
+            page = client.get("/review/?lang=vi")
+            assert (page.status_code, page.headers["retry-after"]) == (503, "2")
+            assert "Đang bận" in page.text
+            assert client.get("/livez").status_code == 200
+        finally:
+            for one in waiting:
+                one.close()
+        deadline = time.monotonic() + 10
+        while client.post("/recommend", json={"brief": "serum"}).status_code != 200:
+            assert time.monotonic() < deadline
+
+    def test_the_page_has_the_limits_of_the_endpoint(self, client: httpx.Client) -> None:
+        assert client.post("/review/", content=b"x", headers={"Content-Type": "text/plain"}).status_code == 415
+        assert client.request("GET", "/review/", content=b" " * (21 * 2**20)).status_code == 413
+
     def test_the_addresses_of_operation(self, client: httpx.Client) -> None:
         for path in ("/livez", "/readyz", "/metrics", "/docs", "/review/", "/review/creators/an"):
             assert client.get(path).status_code == 200, path
@@ -180,6 +253,25 @@ class TestServed:
         assert {"/score", "/recommend"} <= set(specification["paths"])
         assert client.get("/review/nowhere").status_code == 404
         assert "bentoml_service_request" in client.get("/metrics").text
+
+
+def _children(process: int) -> list[int]:
+    own = [int(one) for task in Path(f"/proc/{process}/task").glob("*/children") for one in task.read_text().split()]
+    return own + [grandchild for child in own for grandchild in _children(child)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads who started whom from /proc")
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_signal_ends_the_server_and_what_it_started(
+    own_server: tuple[str, subprocess.Popen[bytes]], number: signal.Signals
+) -> None:
+    _, process = own_server
+    started = _children(process.pid)
+    assert started
+    process.send_signal(number)
+    assert process.wait(30) == 0
+    assert not [child for child in started if Path(f"/proc/{child}").exists()]
 
 
 @pytest.mark.slow

@@ -73,7 +73,7 @@ def test_one_file_feeds_two_tables(imported) -> None:
     tables, report = imported({"posts.csv": csv(*ROWS)})
     creators = tables["creators"].set_index("creator_id")
     assert creators["followers"]["ana"] == 11_000
-    assert creators["observed_at"]["ana"] == pd.Timestamp("2025-01-09", tz="UTC")
+    assert creators["observed_at"]["ana"] == pd.Timestamp("2025-01-09T23:59:59Z")
     assert pd.isna(creators["followers"]["ben"])
     assert tables["posts"]["likes"].tolist() == [1_200, 1_500, 40]
     assert tables["posts"]["comments"].isna().tolist() == [False, False, True]
@@ -267,7 +267,7 @@ def test_unless_the_mapping_decides(imported, keep: str, likes: int, comments: i
     mapping = MAPPING.replace("[posts.columns]", f"{decision}\n[posts.columns]")
     tables, report = imported({"posts.csv": csv(*ROWS, CONFLICT)}, mapping)
     posts = tables["posts"]
-    row = posts[(posts["post_id"] == "p1") & (posts["observed_at"] == pd.Timestamp("2025-01-05", tz="UTC"))]
+    row = posts[(posts["post_id"] == "p1") & (posts["observed_at"] == pd.Timestamp("2025-01-05T23:59:59Z"))]
     assert (row["likes"].tolist(), row["comments"].tolist()) == ([likes], [comments])
     assert len(posts) == 3
     assert report.tables["posts"].dropped == {
@@ -325,10 +325,57 @@ def test_a_time_of_observation_that_is_not_in_the_files(imported) -> None:
 
 
 def test_a_known_time_of_observation_is_a_constant(imported) -> None:
-    for moment in ("2025-01-31", "2025-01-31T00:00:00Z", '"2025-01-31"'):
+    for moment, seen in (
+        ("2025-01-31", "2025-01-31T23:59:59Z"),
+        ("2025-01-31T00:00:00Z", "2025-01-31T00:00:00Z"),
+        ('"2025-01-31"', "2025-01-31T23:59:59Z"),
+    ):
         mapping = MAPPING.replace('observed_at = "seen"', f"observed_at = {{ constant = {moment} }}")
         tables, _ = imported({"posts.csv": csv(ROWS[0], ROWS[2])}, mapping)
-        assert (tables["posts"]["observed_at"] == pd.Timestamp("2025-01-31", tz="UTC")).all()
+        assert (tables["posts"]["observed_at"] == pd.Timestamp(seen)).all()
+
+
+@pytest.mark.parametrize(
+    ("written", "zone", "seen"),
+    [
+        ("2025-01-05", "UTC", "2025-01-05T23:59:59Z"),
+        ("20250105", "UTC", "2025-01-05T23:59:59Z"),
+        ("2025-01-05", "Asia/Ho_Chi_Minh", "2025-01-05T16:59:59Z"),
+        ("2025-01-05 00:00", "UTC", "2025-01-05T00:00:00Z"),
+    ],
+)
+def test_a_day_of_observation_is_its_end_and_one_of_publication_its_start(imported, written, zone, seen) -> None:
+    row = f"ana,p1,2025-01-05,{written},1,1,1"
+    tables, _ = imported({"posts.csv": csv(row)}, MAPPING.replace('"UTC"', f'"{zone}"'))
+    assert tables["posts"]["observed_at"].tolist() == [pd.Timestamp(seen)]
+    assert tables["creators"]["observed_at"].tolist() == [pd.Timestamp(seen)]
+    assert tables["posts"]["published_at"].tolist() == [pd.Timestamp("2025-01-05", tz=zone)]
+
+
+def test_a_day_that_has_not_ended_was_seen_by_now(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(MAPPING, encoding="utf-8")
+    (tmp_path / "posts.csv").write_text(csv(*ROWS), encoding="utf-8")
+    now = pd.Timestamp("2025-01-09T08:00Z")
+    tables, _ = import_tables(read_mapping(tmp_path / "mine.toml"), [tmp_path / "posts.csv"], now=now)
+    assert sorted(tables["posts"]["observed_at"].unique()) == [pd.Timestamp("2025-01-05T23:59:59Z"), now]
+
+
+@pytest.mark.parametrize(
+    ("seen", "kept"),
+    [
+        (("2025-01-05T01:00Z", "2025-01-09T01:00Z"), "2025-01-09T01:00Z"),
+        (("2025-01-09T01:00Z", "2025-01-05T01:00Z"), "2025-01-09T01:00Z"),
+        # the largest count is of a row that says no time: no time can be claimed for it
+        (("2025-01-05T01:00Z", ""), None),
+    ],
+)
+def test_the_largest_count_is_never_known_before_it_was_seen(imported, seen: tuple[str, str], kept: str | None) -> None:
+    people = "\n".join(("account,fans,seen", f"ana,100,{seen[0]}", f"ana,900,{seen[1]}")) + "\n"
+    mapping = MAPPING.replace('files = "posts.*"', 'files = "people.csv"', 1).replace('"latest"', '"max"')
+    tables, _ = imported({"people.csv": people, "posts.csv": csv(ROWS[0])}, mapping)
+    (creator,) = tables["creators"].to_dict("records")
+    assert creator["followers"] == 900
+    assert creator["observed_at"] == pd.Timestamp(kept) if kept else pd.isna(creator["observed_at"])
 
 
 def test_ids_with_a_prefix_do_not_collide(imported) -> None:

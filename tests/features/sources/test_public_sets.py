@@ -70,6 +70,8 @@ def test_youtube_fr2026() -> None:
     assert posts["post_id"].nunique() == 5_573
     assert posts["kind"].value_counts().to_dict() == {"video": 6_356, "short": 2_403, "live": 4}
     assert (posts["likes"].isna().sum(), posts["comments"].isna().sum()) == (73, 51)
+    # days without a clock end before what they say is known
+    assert tables["snapshots"]["observed_at"].dt.strftime("%H:%M:%S").eq("23:59:59").all()
     last = tables["snapshots"].sort_values("observed_at").groupby("creator_id")["followers"].last()
     assert creators.set_index("creator_id")["followers"].sort_index().equals(last)
     assert creators["country"].eq("FR").sum() == 150

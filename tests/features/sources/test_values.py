@@ -137,6 +137,19 @@ def test_a_time_without_a_zone_needs_one() -> None:
     assert one_time("2025-05-21 07:00:00Z", zone=ZoneInfo("Asia/Ho_Chi_Minh")) == "2025-05-21T07:00:00Z"
 
 
+def test_a_day_can_mean_its_last_second() -> None:
+    def read(text: str, **how) -> pd.Timestamp:
+        return values.parse_times(series(text), day_end=True, **how)[0][0]
+
+    assert read("2025-05-21") == read("20250521") == pd.Timestamp("2025-05-21T23:59:59Z")
+    assert read("2025-05-21T00:00:00Z") == pd.Timestamp("2025-05-21T00:00:00Z")
+    assert read("2025-05-21 00:00", zone=UTC) == pd.Timestamp("2025-05-21T00:00:00Z")
+    assert read("21.05.2025", formats=("%d.%m.%Y",)) == pd.Timestamp("2025-05-21T23:59:59Z")
+    assert read("21.05.2025 06:00", formats=("%d.%m.%Y %H:%M",), zone=UTC) == pd.Timestamp("2025-05-21T06:00:00Z")
+    # the day that Paris puts its clocks forward ends an hour earlier
+    assert read("2025-03-30", zone=ZoneInfo("Europe/Paris")) == pd.Timestamp("2025-03-30T21:59:59Z")
+
+
 def test_hours_that_clocks_repeat_or_skip() -> None:
     paris = ZoneInfo("Europe/Paris")
     assert one_time("2025-10-26 02:30", zone=paris) == "2025-10-26T01:30:00Z"

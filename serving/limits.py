@@ -1,5 +1,10 @@
-"""What every request passes before the service: the size and type of its body, the front door, the headers of pages."""
+"""What every request passes before the service: limits of size and number, the front door, headers of pages."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pydantic import ValidationError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, RedirectResponse
@@ -7,6 +12,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: Largest body of a request, in bytes: 100 histories of a thousand posts with their captions fit.
 MOST_BYTES = 20 * 1024 * 1024
+#: Requests in work at once, with their bodies in memory; more are told to come back.
+MOST_AT_WORK = 8
+#: Seconds after which a request that found no place may try again.
+RETRY_AFTER = 2
+#: Details that a refusal names; a body can hold millions of mistakes.
+MOST_DETAILS = 20
+#: Mistakes above which none is named: to list them would take gigabytes.
+MOST_LISTED = 10_000
+#: Characters of what was sent that a refusal repeats in one place.
+LONGEST_ECHO = 200
 
 #: Pages load from this server only, run no script and no inline style.
 PAGE_POLICY = (
@@ -23,6 +38,74 @@ def problem(status: int, error: str, *loc: str | int) -> JSONResponse:
     """An error in the one shape the endpoint has: what went wrong, and the field concerned."""
     detail = [{"loc": list(loc), "msg": error, "type": "request"}]
     return JSONResponse({"error": error, "detail": detail}, status_code=status)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_ECHO else f"{text[:LONGEST_ECHO]}…"
+
+
+def _detail(error: Any) -> dict[str, Any]:
+    loc = [_short(part) if isinstance(part, str) else part for part in error["loc"]]
+    return {"loc": loc, "msg": _short(error["msg"]), "type": error["type"]}
+
+
+def refusal(error: ValidationError) -> JSONResponse:
+    """What is wrong with a request: at most `MOST_DETAILS` fields, and in `more` how many are left out."""
+    count = error.error_count()
+    listed = error.errors(include_url=False, include_context=False, include_input=False) if count <= MOST_LISTED else []
+    details = [_detail(one) for one in listed[:MOST_DETAILS]]
+    message = f"{count} validation error{'s' if count > 1 else ''} for {error.title}"
+    return JSONResponse({"error": message, "detail": details, "more": count - len(details)}, status_code=400)
+
+
+class BusyError(RuntimeError):
+    """All places are taken."""
+
+
+class Places:
+    """Places for requests in work, so many and no queue; for the one thread of an event loop."""
+
+    def __init__(self, most: int = MOST_AT_WORK) -> None:
+        self.most = most
+        self.taken = 0
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Hold a place.
+
+        Raises
+        ------
+        BusyError
+            Where none is free.
+        """
+        if self.taken >= self.most:
+            raise BusyError
+        self.taken += 1
+        try:
+            yield
+        finally:
+            self.taken -= 1
+
+
+class WorkLimit:
+    """Refuses a request with a body while all places are taken (503), before its body is read."""
+
+    def __init__(self, app: ASGIApp, places: Places) -> None:
+        self.app = app
+        self.places = places
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on a request that finds a place."""
+        if scope["type"] != "http" or scope["method"] != "POST":
+            await self.app(scope, receive, send)
+            return
+        try:
+            with self.places.one():
+                await self.app(scope, receive, send)
+        except BusyError:
+            busy = problem(503, f"{self.places.most} requests are in work; try again in {RETRY_AFTER} seconds")
+            busy.headers["retry-after"] = str(RETRY_AFTER)
+            await busy(scope, receive, send)
 
 
 class PageHeaders:
@@ -64,8 +147,8 @@ class FrontDoor:
             await self.docs({**scope, "path": "/", "raw_path": b"/"}, receive, send)
 
 
-class BodyGate:
-    """Refuses bodies that are too large (413) or not JSON (415), before anything reads them."""
+class BodyLimit:
+    """Refuses bodies that are too large (413) or, where one is posted, not JSON (415), before anything reads them."""
 
     def __init__(self, app: ASGIApp, most_bytes: int = MOST_BYTES) -> None:
         self.app = app
@@ -73,13 +156,13 @@ class BodyGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on a body that is JSON and small enough."""
-        if scope["type"] != "http" or scope["method"] != "POST":
+        if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
         kind = headers.get("content-type", "application/json").split(";")[0].strip().lower()
         length = headers.get("content-length", "")
-        if kind != "application/json":
+        if scope["method"] == "POST" and kind != "application/json":
             message = f"the body is {kind}; send JSON with Content-Type: application/json"
             await problem(415, message, "Content-Type")(scope, receive, send)
         elif length.isdecimal() and int(length) > self.most_bytes:

@@ -1,13 +1,15 @@
+import json
 from collections.abc import Iterator
 
 import pytest
+from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from serving.gate import DOCS_POLICY, BodyGate, FrontDoor
+from serving.limits import DOCS_POLICY, BodyLimit, BusyError, FrontDoor, Places, WorkLimit, refusal
 
 
 async def echo(request: Request) -> PlainTextResponse:
@@ -17,7 +19,7 @@ async def echo(request: Request) -> PlainTextResponse:
 @pytest.fixture
 def client() -> Iterator[TestClient]:
     app = Starlette(routes=[Route("/{path:path}", echo, methods=["GET", "POST"])])
-    with TestClient(FrontDoor(BodyGate(app, most_bytes=10))) as one:
+    with TestClient(FrontDoor(BodyLimit(app, most_bytes=10))) as one:
         yield one
 
 
@@ -55,3 +57,49 @@ def test_the_front_door(client: TestClient) -> None:
     assert docs.text == "/ 0"
     assert docs.headers["content-security-policy"] == DOCS_POLICY
     assert client.get("/other").text == "/other 0"
+
+
+class Small(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+def refused(keys: list[str]) -> dict:
+    with pytest.raises(ValidationError) as caught:
+        Small.model_validate(dict.fromkeys(keys, 1))
+    return json.loads(refusal(caught.value).body)
+
+
+def test_a_refusal_is_short_and_says_how_much_it_leaves_out() -> None:
+    answer = refused([str(number) for number in range(23)])
+    assert answer["error"] == "23 validation errors for Small"
+    assert [detail["loc"] for detail in answer["detail"]] == [[str(number)] for number in range(20)]
+    assert answer["more"] == 3
+    assert set(answer["detail"][0]) == {"loc", "msg", "type"}
+    assert refused(["a"])["more"] == 0
+    assert refused(["a" * 1_000])["detail"][0]["loc"] == ["a" * 200 + "…"]
+
+
+def test_of_very_many_mistakes_none_is_named() -> None:
+    answer = refused([str(number) for number in range(10_001)])
+    assert (answer["detail"], answer["more"]) == ([], 10_001)
+
+
+def test_places_are_given_back_also_after_an_error() -> None:
+    places = Places(1)
+    with places.one(), pytest.raises(BusyError), places.one():
+        pass
+    with pytest.raises(ZeroDivisionError), places.one():
+        _ = 1 / 0
+    assert places.taken == 0
+
+
+def test_requests_with_a_body_need_a_place() -> None:
+    app = Starlette(routes=[Route("/{path:path}", echo, methods=["GET", "POST"])])
+    places = Places(1)
+    with TestClient(WorkLimit(app, places)) as client:
+        assert client.post("/score", json=1).status_code == 200
+        with places.one():
+            response = client.post("/score", json=1)
+            assert (response.status_code, response.headers["retry-after"]) == (503, "2")
+            assert client.get("/livez").status_code == 200
+        assert client.post("/score", json=1).status_code == 200
