@@ -55,9 +55,10 @@ SCORE_COLUMNS: dict[str, str] = {
     "model_name": TEXT,
     "model_version": TEXT,
     "model_data": TEXT,
+    "base_authenticity": FRACTION,
     "registry_hash": TEXT,
 }
-_FILLED = ("creator_id", "platform", "model_data", "registry_hash")
+_FILLED = ("creator_id", "platform", "model_data", "base_authenticity", "registry_hash")
 _EVIDENCE_KEYS = {"head", "signal", "value", "typical_low", "typical_high"}
 _IDS_SHOWN = 5
 #: Names in a filter: far more than any brief has, few enough to be a filter and not a list of rows.

@@ -17,10 +17,6 @@ from features.tables import HEADS
 from serving.catalogue import Catalogue, Filters, records
 from serving.words import N_, Language, Words, words_for
 
-#: Authenticity assumed for the order of creators that could not be assessed: the part of simulated creators without a
-#: campaign (`training.fraud.plan_campaigns` plans one for 35 of 100).
-BASE_AUTHENTICITY = 0.65
-
 #: Authenticity below which a reason is owed even where no single head flags.
 DOUBTED = 0.5
 #: Between the reasons of one creator, in the column `reasons`.
@@ -264,7 +260,8 @@ def reasons(row: Mapping[str, Any], matched: tuple[str, ...], words: Words) -> l
 def shortlist(catalogue: Catalogue, brief: Brief, language: Language = "en") -> Shortlist:
     """Rank the creators of a catalogue that a brief asks for; see `Shortlist`.
 
-    `score` is fit × authenticity, with `BASE_AUTHENTICITY` where `authenticity_assessed` is false; where no fit can be
+    `score` is fit × authenticity, with the `base_authenticity` of the model where `authenticity_assessed` is
+    false; where no fit can be
     told, `fit` is NaN and `score` the authenticity.
 
     Parameters
@@ -274,8 +271,7 @@ def shortlist(catalogue: Catalogue, brief: Brief, language: Language = "en") -> 
     """
     match = catalogue.texts.match(brief.text)
     candidates = np.flatnonzero(catalogue.mask(brief))
-    authenticity = catalogue.frame["authenticity"].to_numpy()[candidates]
-    assumed = np.where(np.isnan(authenticity), BASE_AUTHENTICITY, authenticity)
+    assumed = catalogue.frame["authenticity"].fillna(catalogue.frame["base_authenticity"]).to_numpy()[candidates]
     fit = match.similarities[candidates]
     known_fit = np.ones(len(candidates)) if match.missing else fit
     best = order(known_fit, assumed)[: brief.k]

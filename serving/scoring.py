@@ -108,6 +108,7 @@ def score_tables(
             model_name=loaded.name,
             model_version=loaded.version,
             model_data=loaded.model.metadata["data"],
+            base_authenticity=loaded.model.metadata["base_authenticity"],
             registry_hash=registry_hash(),
         )
     )

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.isotonic import IsotonicRegression
 from sklearn.model_selection import StratifiedGroupKFold
@@ -126,46 +125,23 @@ def fit_calibrator(
     return replace(_fit(chosen, labels, scores), edge=1 / (len(labels) + 2))
 
 
-def compare_calibrators(
-    y: ArrayLike, p: ArrayLike, clusters: ArrayLike | None = None, *, folds: int = FOLDS, seed: int = 0
-) -> pd.DataFrame:
-    """Held-out log-loss of every kind.
+def resample_calibrator(calibrator: Calibrator, y: ArrayLike, p: ArrayLike, rng: np.random.Generator) -> Calibrator:
+    """Fit a calibrator again on as many creators drawn with replacement (Efron 1979): how far the draw moves it.
 
-    Returns
-    -------
-    DataFrame
-        Index `kind`; columns `log_loss` and `standard_error` of its difference to `none`. A kind that cannot be fitted
-        on these rows is NaN.
-    """
-    losses = _held_out_losses(_labels(y), _probabilities(p), clusters, folds, seed)
-    rows = {kind: (row.mean(), (losses["none"] - row).std(ddof=1) / np.sqrt(len(row))) for kind, row in losses.items()}
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=["log_loss", "standard_error"])
-    return table.reindex(list(KINDS)).rename_axis("kind")
-
-
-def shift_base_rate(p: ArrayLike, trained: float, assumed: float) -> Floats:
-    """Probabilities for a population with another share of positives.
-
-    The odds are multiplied by the ratio of the two prior odds (Saerens, Latinne and Decaestecker 2002). Right where the
-    positives and the negatives each look as they did in training and only their mix differs.
+    Where nothing had to be corrected a sigmoid is drawn, because that no correction was needed is not certain either.
 
     Parameters
     ----------
-    p : array-like
-        Probabilities calibrated at the share `trained`; missing stays missing.
-    trained, assumed : float
-        Shares of positives, strictly between 0 and 1.
-
-    Raises
-    ------
-    ValueError
-        Where a share is not strictly between 0 and 1.
+    calibrator : Calibrator
+        What `fit_calibrator` chose on these rows; its kind and edge are kept.
+    y, p : array-like, shape (rows,)
+        As in `fit_calibrator`, one row a creator.
+    rng : Generator
     """
-    if not (0 < trained < 1 and 0 < assumed < 1):
-        raise ValueError(f"shares must be strictly between 0 and 1, found {trained} and {assumed}")
-    p = np.asarray(p, dtype=np.float64)
-    ratio = assumed / (1 - assumed) * (1 - trained) / trained
-    return np.asarray(p * ratio / (p * ratio + 1 - p))
+    labels, scores = _labels(y), _probabilities(p)
+    rows = rng.integers(0, len(labels), len(labels))
+    kind: Kind = "sigmoid" if calibrator.kind == "none" else calibrator.kind
+    return replace(_fit(kind, labels[rows], scores[rows]), edge=calibrator.edge)
 
 
 def _held_out_losses(

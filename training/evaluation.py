@@ -10,8 +10,8 @@ from features.signals import registry_hash
 from training.authenticity import AuthenticityModel, assessable
 from training.baselines import fit_floors, single_signal_auc
 from training.datasets import Dataset
-from training.gates import MODEL_CEILING, SIMULATED, Metadata
-from training.metrics import auc, bootstrap_interval, report
+from training.gates import MODEL_CEILING, SIMULATED, Comparison, Figure, Metadata
+from training.metrics import auc, auc_difference, bootstrap_interval, report
 
 COMPOSITE = "any_manipulation"
 
@@ -71,18 +71,14 @@ class Evaluation:
             "data": self.source,
             "dataset_digest": self.dataset_digest,
             "composite": _figures(self.reports[COMPOSITE]),
-            "floors": {
-                str(floor): {
-                    "auc": {
-                        "value": _number(row["auc"]),
-                        "low": _number(row["auc_low"]),
-                        "high": _number(row["auc_high"]),
-                    }
-                }
-                for floor, row in self.floors[COMPOSITE].iterrows()
-            },
+            "floors": _floor_figures(self.floors[COMPOSITE]),
             "best_single_signal": {"name": str(best.name), "auc": _number(best["auc_either_side"])},
             "heads": {name: _figures(frame) for name, frame in self.reports.items() if name != COMPOSITE},
+            "head_floors": {name: _floor_figures(frame) for name, frame in self.floors.items() if name != COMPOSITE},
+            "flagged": {
+                str(head): {str(figure): _number(value) for figure, value in row.items()}
+                for head, row in self.flagged.iterrows()
+            },
         }
 
 
@@ -94,6 +90,19 @@ def _figures(frame: pd.DataFrame) -> dict[str, Any]:
     return {
         str(metric): {"value": _number(row["value"]), "low": _number(row["low"]), "high": _number(row["high"])}
         for metric, row in frame.iterrows()
+    }
+
+
+def _floor_figures(frame: pd.DataFrame) -> dict[str, dict[str, Figure]]:
+    return {
+        str(floor): {
+            "auc": {
+                "value": _number(row["auc"]),
+                "low": _number(row["auc_low"]),
+                "high": _number(row["auc_high"]),
+            }
+        }
+        for floor, row in frame.iterrows()
     }
 
 
@@ -159,6 +168,43 @@ def evaluate(model: AuthenticityModel, dataset: Dataset, *, seed: int = 0, draws
         dataset_digest=test.digest,
         source=dataset.source,
     )
+
+
+def compare(
+    model: AuthenticityModel,
+    champion: AuthenticityModel,
+    version: int,
+    dataset: Dataset,
+    *,
+    seed: int = 0,
+    draws: int = 200,
+) -> Comparison:
+    """Measure the champion on the test creators of another model.
+
+    Parameters
+    ----------
+    model : AuthenticityModel
+    champion : AuthenticityModel
+        One that reads the same signals. If these creators were among those it was trained on, it has the advantage.
+    version : int
+        The champion's number.
+    dataset : Dataset
+        What `model` was fitted on; only its test split is touched, and only creators whom both could assess.
+    seed, draws : int
+        Of the interval of the difference.
+    """
+    test = dataset.part("test")
+    both = pd.DataFrame({"own": model.score(test.signals)["authenticity"]})
+    both["champion"] = champion.score(test.signals)["authenticity"]
+    both = 1 - both.dropna()
+    truth = test.truth.loc[both.index, COMPOSITE].to_numpy(dtype=bool)
+    own, its = both["own"].to_numpy(), both["champion"].to_numpy()
+    value, low, high = (_number(figure) for figure in auc_difference(truth, own, its, draws=draws, seed=seed))
+    return {
+        "version": version,
+        "auc": _number(auc(truth, its)),
+        "difference": {"value": value, "low": low, "high": high},
+    }
 
 
 def _mean(flags: np.ndarray) -> float:

@@ -1,6 +1,7 @@
 """Fit the authenticity model: heads on the training creators, calibrators and thresholds on the calibration slice."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import lightgbm as lgb
@@ -10,7 +11,7 @@ from scipy.special import expit
 from features.signals import SIGNALS
 from features.tables import HEADS
 from training.authenticity import SMALL, AuthenticityModel, Head, assessable, manipulation_logits
-from training.calibration import Calibrator, fit_calibrator
+from training.calibration import Calibrator, fit_calibrator, resample_calibrator
 from training.config import AuthenticityConfig, ModelConfig
 from training.datasets import Dataset
 from training.metrics import threshold_at_fpr
@@ -67,21 +68,33 @@ def _fit_head(name: str, train: Dataset, calibration: Dataset, config: Authentic
         parts[split] = x, y
     x, y = parts["train"]
     members = _boosters(x, y.astype(np.float64), config.model, rng)
-    raw = Head(members, Calibrator(), np.inf, float(y.mean()))
+    raw = Head(members, Calibrator(), (), np.inf, float(y.mean()), _lone_rate(train, name))
     x_held, y_held = parts["calibration"]
     scores = _uncalibrated(raw.member_logits(x_held))
     calibrator = fit_calibrator(y_held, scores, seed=seed)
+    resampled = tuple(resample_calibrator(calibrator, y_held, scores, rng) for _ in members)
     threshold = threshold_at_fpr(y_held, calibrator.apply(scores), fpr=config.thresholds.false_alarms)
-    return Head(members, calibrator, float(min(threshold, 1.0)), raw.base_rate)
+    return replace(raw, calibrator=calibrator, resampled=resampled, threshold=float(min(threshold, 1.0)))
 
 
-def _fit_composite(heads: dict[str, Head], calibration: Dataset, seed: int) -> Calibrator:
+def _lone_rate(train: Dataset, name: str) -> float:
+    """Share with this kind among the creators with no other."""
+    others = train.truth[[head for head in HEADS if head != name]].any(axis=1)
+    return float(train.truth.loc[~others, name].mean())
+
+
+def _fit_composite(
+    heads: dict[str, Head], calibration: Dataset, config: AuthenticityConfig
+) -> tuple[Calibrator, tuple[Calibrator, ...]]:
     x = calibration.signals.to_numpy()
     assessed = assessable(calibration.signals)
     logits = {name: head.member_logits(x) for name, head in heads.items()}
     known = assessed[list(heads)].any(axis=1).to_numpy()
     truth = calibration.truth["any_manipulation"].to_numpy(dtype=bool)[known]
-    return fit_calibrator(truth, _uncalibrated(manipulation_logits(logits, heads, assessed))[known], seed=seed)
+    scores = _uncalibrated(manipulation_logits(logits, heads, assessed))[known]
+    calibrator = fit_calibrator(truth, scores, seed=config.data.seed)
+    rng = np.random.default_rng(config.data.seed)
+    return calibrator, tuple(resample_calibrator(calibrator, truth, scores, rng) for _ in range(config.model.members))
 
 
 def typical_ranges(dataset: Dataset) -> dict[str, dict[str, tuple[float, float]]]:
@@ -100,7 +113,10 @@ def typical_ranges(dataset: Dataset) -> dict[str, dict[str, tuple[float, float]]
 def fit_authenticity(
     dataset: Dataset, config: AuthenticityConfig, progress: Progress = lambda _: None
 ) -> AuthenticityModel:
-    """Fit the heads, the composite and the typical ranges; metadata stays empty but for the source.
+    """Fit the heads, the composite and the typical ranges.
+
+    Metadata holds `data`, the source, and `base_authenticity`, the share of training creators without manipulation:
+    what may be assumed of a creator of whom nothing could be assessed.
 
     A head for which the histories carry too little is left out; the model then abstains on it.
 
@@ -127,6 +143,7 @@ def fit_authenticity(
             progress(f"fitted head {name}")
     if not heads:
         raise TooFewCreatorsError("no head could be fitted: these histories carry too little to learn any of them")
-    composite = _fit_composite(heads, calibration, config.data.seed)
+    composite, resampled = _fit_composite(heads, calibration, config)
     progress("calibrated authenticity")
-    return AuthenticityModel(heads, composite, typical_ranges(train), {"data": dataset.source})
+    metadata = {"data": dataset.source, "base_authenticity": 1 - float(train.truth["any_manipulation"].mean())}
+    return AuthenticityModel(heads, composite, resampled, typical_ranges(train), metadata)

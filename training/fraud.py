@@ -38,7 +38,8 @@ POPULARITY = {
 
 # what a creator's tables hold, and so which campaigns have anything to work on
 _LEAST_ROWS = 3
-#: Pods are 20–200 people: they do nothing for posts with more likes than this (assumed).
+#: Pods are 20–200 people, up to 30 in a chat (spendvet.com; digiday): they do nothing for posts with more likes than
+#: this (assumed).
 _POD_LIKES = 4_000
 
 
@@ -81,7 +82,7 @@ def _shopping(possible: np.ndarray, rng: np.random.Generator, share: float) -> n
     """Who buys what, bool of the shape of `possible`: each manipulator at least one thing that is possible."""
     wanted = np.array([POPULARITY[head] for head in HEADS])
     able = np.flatnonzero(possible.any(axis=1))
-    buyers = rng.permutation(able)[: round(share * possible.shape[0])]
+    buyers = rng.permutation(able)[: round(share * able.size)]
     bought = np.zeros_like(possible)
     bought[buyers] = possible[buyers] & (rng.random((buyers.size, len(HEADS))) < wanted)
     empty = buyers[~bought[buyers].any(axis=1)]
@@ -103,7 +104,8 @@ def plan_campaigns(
         At least one.
     rng : Generator
     share : float
-        Part of the creators that buy anything; 10–40 % is what surveys leave open.
+        Part that buys anything of the creators who can, because they have what some kind needs; 10–40 % is what surveys
+        leave open.
 
     Returns
     -------

@@ -16,6 +16,11 @@ SINGLE_SIGNAL_CEILING = 0.85
 MODEL_CEILING = 0.985
 #: Largest distance between probability and outcome, over ten equal-mass bins, of what may be called a probability.
 ECE_CEILING = 0.05
+#: How many times its target a head may flag unmanipulated test creators. A proposal: its threshold and its test are
+#: each a draw of about a thousand creators, by which a share of 2 % on target comes out above 4 % once in a thousand.
+FALSE_ALARM_EXCESS = 2.0
+#: The floor that reads every signal, as a head does: a head has to be above it, but not by more than its interval.
+_EQUAL_FLOOR = "logistic"
 
 SIMULATED = "simulated"
 
@@ -35,11 +40,23 @@ class BestSignal(TypedDict):
     auc: float | None
 
 
+class Comparison(TypedDict):
+    """The champion on the test creators of another model, and by how much that model's AUC is above the champion's."""
+
+    version: int
+    auc: float | None
+    difference: Figure
+
+
 class Metadata(TypedDict):
     """What a registered authenticity model says of itself.
 
     `data` is "simulated" or the name of a source. `composite` and each of `heads` map a metric's name to its figure;
-    `floors` maps a floor's name (`training.baselines.FLOORS`) to its metrics.
+    `floors` maps a floor's name (`training.baselines.FLOORS`) to its metrics, and `head_floors` does by head. `flagged`
+    has by head the share flagged of those without the manipulation and of those with it.
+
+    A training run adds `false_alarms_target`, the share of `flagged` that the thresholds were set for, and `compared`,
+    the champion of that moment on this model's own test creators; null where there was none that could be asked.
     """
 
     registry_hash: str
@@ -49,6 +66,11 @@ class Metadata(TypedDict):
     floors: dict[str, dict[str, Figure]]
     best_single_signal: BestSignal
     heads: dict[str, dict[str, Figure]]
+    head_floors: dict[str, dict[str, dict[str, Figure]]]
+    flagged: dict[str, dict[str, float | None]]
+    base_authenticity: NotRequired[float]
+    false_alarms_target: NotRequired[float]
+    compared: NotRequired[Comparison | None]
 
 
 @dataclass(frozen=True)
@@ -75,7 +97,10 @@ class Gate:
 
 
 def check_gates(
-    metadata: Mapping[str, Any], champion_metadata: Mapping[str, Any] | None, current_registry_hash: str
+    metadata: Mapping[str, Any],
+    champion_metadata: Mapping[str, Any] | None,
+    current_registry_hash: str,
+    champion_version: int | None = None,
 ) -> list[Gate]:
     """Hold a model against every gate.
 
@@ -87,6 +112,8 @@ def check_gates(
         `Metadata` of the present champion; None where there is none.
     current_registry_hash : str
         Hash of the signals that the code at hand computes.
+    champion_version : int, optional
+        Number of the present champion, by which a comparison made in training is recognised.
 
     Returns
     -------
@@ -97,7 +124,9 @@ def check_gates(
     gates = [_registry(metadata, current_registry_hash)]
     if metadata.get("data") == SIMULATED:
         gates += _hardness(metadata)
-    return [*gates, _above_floors(metadata), *_calibrated(metadata), _not_worse(metadata, champion_metadata)]
+    floors = _above_floors(metadata)
+    gates += [*floors, *_calibrated(metadata), *_false_alarms(metadata)]
+    return [*gates, _not_worse(metadata, champion_metadata, champion_version, floors)]
 
 
 def _registry(metadata: Mapping[str, Any], current: str) -> Gate:
@@ -121,17 +150,35 @@ def _hardness(metadata: Mapping[str, Any]) -> list[Gate]:
     ]
 
 
-def _above_floors(metadata: Mapping[str, Any]) -> Gate:
-    floors = {name: _figure(row, "auc") for name, row in metadata.get("floors", {}).items()}
-    low = _figure(metadata.get("composite"), "auc", "low")
-    name = "composite above its floors"
-    if not floors or any(math.isnan(value) for value in (*floors.values(), low)):
-        return Gate(name, False, low, math.nan, "the model's lower bound or a floor's AUC is not reported")
-    best = max(floors, key=lambda floor: floors[floor])
-    passed = low > floors[best]
+def _above_floors(metadata: Mapping[str, Any]) -> list[Gate]:
+    """The composite and every head against floors measured on the same test creators."""
+    head_floors = metadata.get("head_floors", {})
+    return [
+        _above("composite", metadata.get("composite"), metadata.get("floors", {})),
+        *(
+            _above(name, row, head_floors.get(name, {}), _EQUAL_FLOOR)
+            for name, row in metadata.get("heads", {}).items()
+        ),
+    ]
+
+
+def _above(what: str, row: Mapping[str, Any] | None, floors: Mapping[str, Any], equal: str = "") -> Gate:
+    """Lower bound of an AUC above every floor; above the floor `equal` the AUC itself is enough."""
+    name = f"{what} above its floors"
+    limits = {floor: _figure(measured, "auc") for floor, measured in floors.items()}
+    value, low = (_figure(row, "auc", key) for key in ("value", "low"))
+    if not limits or any(math.isnan(figure) for figure in (*limits.values(), value, low)):
+        return Gate(name, False, low, math.nan, f"the lower bound of {what} or a floor's AUC is not reported")
+    reached = {floor: value if floor == equal else low for floor in limits}
+    # the floor that leaves the least room says most
+    tightest = min(limits, key=lambda floor: reached[floor] - limits[floor])
+    figure, limit = reached[tightest], limits[tightest]
+    passed = figure > limit
+    measure = "AUC" if tightest == equal else "lower bound of the AUC"
     side = "above" if passed else "not above"
-    words = f"lower bound of the model's AUC {low:.3f} is {side} the best floor, {best}, {floors[best]:.3f}"
-    return Gate(name, passed, low, floors[best], words)
+    return Gate(
+        name, passed, figure, limit, f"{measure} of {what} {figure:.3f} is {side} the floor {tightest}, {limit:.3f}"
+    )
 
 
 def _calibrated(metadata: Mapping[str, Any]) -> list[Gate]:
@@ -145,15 +192,34 @@ def _calibrated(metadata: Mapping[str, Any]) -> list[Gate]:
     ]
 
 
-def _not_worse(metadata: Mapping[str, Any], champion: Mapping[str, Any] | None) -> Gate:
+def _false_alarms(metadata: Mapping[str, Any]) -> list[Gate]:
+    target, flagged = _figure(metadata, "false_alarms_target"), metadata.get("flagged", {})
+    limit = FALSE_ALARM_EXCESS * target
+    gates = []
+    for name in metadata.get("heads", {}):
+        what = f"share of unmanipulated creators flagged for {name}"
+        share = _figure(flagged.get(name), "false_alarms")
+        if math.isnan(limit):
+            gates.append(
+                Gate(f"false alarms: {name}", False, share, limit, f"the target of the {what} is not reported")
+            )
+        else:
+            gates.append(_ceiling(f"false alarms: {name}", share, limit, what))
+    return gates
+
+
+def _not_worse(
+    metadata: Mapping[str, Any], champion: Mapping[str, Any] | None, version: int | None, floors: list[Gate]
+) -> Gate:
     name = "not worse than champion"
     value, high = (_figure(metadata.get("composite"), "auc", key) for key in ("value", "high"))
     if champion is None:
         return Gate(name, True, value, math.nan, "there is no champion yet")
-    digest = metadata.get("dataset_digest")
+    digest, compared = metadata.get("dataset_digest"), metadata.get("compared")
+    if compared and version is not None and compared.get("version") == version:
+        return _compared(name, value, compared)
     if not digest or digest != champion.get("dataset_digest"):
-        words = "not comparable: the champion was measured on other data"
-        return Gate(name, True, value, math.nan, words)
+        return _held_to_floors(name, value, floors)
     limit = _figure(champion.get("composite"), "auc")
     if math.isnan(high) or math.isnan(limit):
         return Gate(name, False, value, limit, "the AUC of the model or of the champion is not reported")
@@ -161,6 +227,28 @@ def _not_worse(metadata: Mapping[str, Any], champion: Mapping[str, Any] | None) 
     passed = high >= limit
     words = f"AUC {value:.3f} (up to {high:.3f}) {'reaches' if passed else 'stays below'} the champion's {limit:.3f}"
     return Gate(name, passed, value, limit, words)
+
+
+def _compared(name: str, value: float, compared: Mapping[str, Any]) -> Gate:
+    limit = _figure(compared, "auc")
+    difference, high = (_figure(compared, "difference", key) for key in ("value", "high"))
+    if any(math.isnan(figure) for figure in (value, limit, difference, high)):
+        words = "the comparison with the champion on this model's test creators is incomplete"
+        return Gate(name, False, value, limit, words)
+    passed = high >= 0
+    words = (
+        f"AUC {value:.3f}, the champion's on the same test creators {limit:.3f}: a difference of {difference:+.3f} "
+        f"(up to {high:+.3f}) {'is within' if passed else 'is more than'} what the draw of creators explains"
+    )
+    return Gate(name, passed, value, limit, words)
+
+
+def _held_to_floors(name: str, value: float, floors: list[Gate]) -> Gate:
+    """Against a champion that was never measured on the same creators, only what holds by itself counts."""
+    below = [gate.name.removesuffix(" above its floors") for gate in floors if not gate.passed]
+    words = "not comparable: the champion was measured on other data; held to the model's own floors instead: "
+    words += f"not above them: {', '.join(below)}" if below else "the composite and every head are above them"
+    return Gate(name, not below, value, math.nan, words)
 
 
 def _ceiling(name: str, figure: float, limit: float, what: str) -> Gate:

@@ -11,17 +11,21 @@ from features.histories import latest_knowledge
 from features.signals import registry_hash
 from features.tables import Tables
 from training import plots, tracking
-from training.authenticity import AuthenticityModel
+from training.authenticity import AuthenticityModel, ModelMismatchError, load_model
 from training.config import AuthenticityConfig
-from training.datasets import make_dataset
-from training.evaluation import Evaluation, evaluate
+from training.datasets import Dataset, make_dataset
+from training.evaluation import Evaluation, compare, evaluate
 from training.fitting import fit_authenticity
-from training.gates import SIMULATED, Gate, check_gates
-from training.simulation import SIMULATION_AS_OF, simulate_creators
+from training.gates import SIMULATED, Comparison, Gate, check_gates
+from training.simulation import SIMULATION_AS_OF, are_simulated, simulate_creators
 
 NAME = "authenticity"
 #: What a process that only loads the model needs besides this project.
-_REQUIREMENTS = ["lightgbm", "numpy", "pandas", "scikit-learn", "scipy"]
+_REQUIREMENTS = ["lightgbm", "numpy", "pandas", "pandera", "pyarrow", "scikit-learn", "scipy"]
+
+
+class MixedCreatorsError(ValueError):
+    """Some creators are simulated and others are not."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ def train_authenticity(
         Checked histories of creators taken to be organic, into which simulated campaigns are injected; simulated
         creators where left out.
     source : str
-        What the histories are called; not used for simulated ones.
+        What the histories are called; not used for simulated ones, which are told by their ids.
     progress : callable
         Told what was done, in words.
 
@@ -58,28 +62,59 @@ def train_authenticity(
     ------
     training.fitting.TooFewCreatorsError
         Where there are too few creators to learn from.
+    MixedCreatorsError
+        Where some creators of the tables are simulated and others are not.
     """
     if tables is None:
         tables, source, as_of = simulate_creators(config.data.creators, config.data.seed), SIMULATED, SIMULATION_AS_OF
     else:
+        source = _source(tables, source)
         as_of = latest_knowledge(tables, pd.Timestamp.now(tz="UTC"))
     progress(f"{len(tables['creators']):,} creators, {len(tables['posts']):,} posts: {source}, campaigns simulated")
-    dataset = make_dataset(tables, source, config.data, config.splits, as_of=as_of)
-    progress(f"computed {dataset.signals.shape[1]} signals")
-    model = fit_authenticity(dataset, config, progress)
-    evaluation = evaluate(model, dataset, seed=config.data.seed)
-    model = replace(model, metadata={**evaluation.metadata(), "as_of": as_of.isoformat()})
-    progress("measured on unseen creators and vendors")
-    registered = _register(model, evaluation, config, dataset.digest)
+    tags = {"registry_hash": registry_hash(), "data": source, **tracking.commit_tag()}
+    with tracking.start_run(NAME, f"{NAME} on {source}", config.model_dump(), tags) as run:
+        dataset = make_dataset(tables, source, config.data, config.splits, as_of=as_of)
+        progress(f"computed {dataset.signals.shape[1]} signals")
+        model = fit_authenticity(dataset, config, progress)
+        evaluation = evaluate(model, dataset, seed=config.data.seed)
+        added = {
+            "as_of": as_of.isoformat(),
+            "false_alarms_target": config.thresholds.false_alarms,
+            "compared": _compare_with_champion(model, dataset, config.data.seed),
+        }
+        model = replace(model, metadata={**model.metadata, **evaluation.metadata(), **added})
+        progress("measured on unseen creators and vendors")
+        registered = _register(run, model, evaluation, dataset.digest)
     return Trained(NAME, registered.version, model, evaluation)
 
 
+def _source(tables: Tables, called: str) -> str:
+    """What histories are called: simulated ones always by that word, whatever their folder's name."""
+    ids = tables["creators"]["creator_id"]
+    simulated = are_simulated(ids)
+    if simulated.any() and not simulated.all():
+        shown = ", ".join(ids[simulated].head(3))
+        message = (
+            f"creators, creator_id: {int(simulated.sum()):,} of {len(ids):,} creators are simulated ({shown}); "
+            "expected all or none, for figures on a mixture would hold for neither"
+        )
+        raise MixedCreatorsError(message)
+    return SIMULATED if simulated.any() else called
+
+
+def _compare_with_champion(model: AuthenticityModel, dataset: Dataset, seed: int) -> Comparison | None:
+    """The champion on the same test creators; none where there is no champion, or not one that reads these signals."""
+    try:
+        version = tracking.resolve(NAME, tracking.CHAMPION).version
+        champion = load_model(tracking.download(NAME, version))
+    except (tracking.ModelNotFoundError, tracking.CorruptModelError, ModelMismatchError):
+        return None
+    return compare(model, champion, version, dataset, seed=seed)
+
+
 def _register(
-    model: AuthenticityModel, evaluation: Evaluation, config: AuthenticityConfig, digest: str
+    run: tracking.Run, model: AuthenticityModel, evaluation: Evaluation, digest: str
 ) -> tracking.ModelVersion:
-    settings = {
-        f"{section}.{key}": value for section, keys in config.model_dump().items() for key, value in keys.items()
-    }
     metrics = {
         f"{name}.{metric}": float(value)
         for name, report in evaluation.reports.items()
@@ -95,25 +130,22 @@ def _register(
         for name, table in evaluation.floors.items()
         for floor, value in table["auc"].dropna().items()
     }
-    tags = {"registry_hash": registry_hash(), "data": evaluation.source}
-    with tracking.start_run(NAME, f"{NAME} on {evaluation.source}, data {digest}", settings, tags) as run:
-        run.log_metrics(metrics)
-        run.log_dataset_digest("training", digest, evaluation.source)
-        run.log_dataset_digest("test", evaluation.dataset_digest, evaluation.source, context="test")
-        run.log_figure(plots.reliability(evaluation), "reliability")
-        run.log_figure(plots.floors(evaluation), "floors")
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            model.save(folder)
-            registered = tracking.register_model(
-                run,
-                NAME,
-                folder,
-                dict(model.metadata),
-                loader_module="training.authenticity",
-                pip_requirements=_REQUIREMENTS,
-            )
-    return registered
+    run.log_metrics(metrics)
+    run.log_dataset_digest("training", digest, evaluation.source)
+    run.log_dataset_digest("test", evaluation.dataset_digest, evaluation.source, context="test")
+    run.log_figure(plots.reliability(evaluation), "reliability")
+    run.log_figure(plots.floors(evaluation), "floors")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        model.save(folder)
+        return tracking.register_model(
+            run,
+            NAME,
+            folder,
+            dict(model.metadata),
+            loader_module="training.authenticity",
+            pip_requirements=_REQUIREMENTS,
+        )
 
 
 def promote_authenticity(version: int | None = None) -> tuple[int, list[Gate]]:
@@ -132,10 +164,11 @@ def promote_authenticity(version: int | None = None) -> tuple[int, list[Gate]]:
     version = version or tracking.resolve(NAME, tracking.CHALLENGER).version
     candidate = tracking.read_metadata(NAME, version)
     try:
-        champion = tracking.read_metadata(NAME, tracking.resolve(NAME, tracking.CHAMPION).version)
+        holder = tracking.resolve(NAME, tracking.CHAMPION).version
+        champion = tracking.read_metadata(NAME, holder)
     except tracking.ModelNotFoundError:
-        champion = None
-    gates = check_gates(candidate, champion, registry_hash())
+        holder, champion = None, None
+    gates = check_gates(candidate, champion, registry_hash(), holder)
     if all(gate.passed for gate in gates):
         tracking.promote(NAME, version)
     return version, gates

@@ -104,6 +104,11 @@ def _tables(lot: Lot, seed: int, first: int, as_of: pd.Timestamp) -> Tables:
     }
 
 
+def are_simulated(creator_ids: pd.Series) -> pd.Series:
+    """Which creators `simulate_creators` made, told by their ids; bool, same index."""
+    return creator_ids.str.fullmatch(r"sim_\d+_\d{6,}").fillna(False).astype(bool)
+
+
 def _ids(seed: int, first: int) -> list[str]:
     return [f"sim_{seed}_{number:06d}" for number in range(first, first + LOT)]
 

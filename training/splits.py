@@ -1,4 +1,4 @@
-"""Which creators train, calibrate and test: disjoint by creator, stable by name, and forward in time."""
+"""Which creators train, calibrate and test: disjoint by creator and stable by name."""
 
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
@@ -43,35 +43,6 @@ def split_creators(ids: Iterable[str], fractions: Mapping[str, float] = FRACTION
     sides = np.searchsorted(np.cumsum(shares)[:-1], _positions(creators, seed), side="right")
     names = np.array(list(fractions), dtype=object)
     return pd.Series(names[sides], index=creators, name="split", dtype="str")
-
-
-def time_forward(as_of: pd.Series, cut: pd.Timestamp, horizon: pd.Timedelta) -> pd.Series:
-    """Split rows so that nothing used to train was unknown when the test began.
-
-    Parameters
-    ----------
-    as_of : Series of datetime
-        The moment each row was computed for.
-    cut : Timestamp
-        Begin of the test.
-    horizon : Timedelta
-        How long after `as_of` a row's label is known.
-
-    Returns
-    -------
-    Series of str, named `split`
-        `train` where the label was known before or at `cut`, `test` where `as_of` is at or after it, and `between` for
-        the rows that may serve neither side. Same index as `as_of`.
-
-    Raises
-    ------
-    ValueError
-        Where `horizon` is negative.
-    """
-    if horizon < pd.Timedelta(0):
-        raise ValueError(f"horizon must be 0 or longer, found {horizon}")
-    sides = np.where(as_of >= cut, "test", np.where(as_of + horizon <= cut, "train", "between"))
-    return pd.Series(sides, index=as_of.index, name="split", dtype="str")
 
 
 def _positions(creators: pd.Index, seed: int) -> np.ndarray:

@@ -15,6 +15,7 @@ import math
 import os
 import platform
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,6 +42,8 @@ METADATA = "metadata.json"
 MANIFEST_TAG = "realreach.manifest_sha256"
 #: Run tag that tells a run still going from one whose process was killed.
 PROCESS_TAG = "realreach.process"
+#: MLflow's own name, so that its pages show the commit.
+COMMIT_TAG = "mlflow.source.git.commit"
 
 #: No telemetry, no chatter, and no picking up of a lock file that happens to lie in the current folder.
 _MLFLOW_DEFAULTS = {
@@ -90,6 +93,20 @@ def home() -> Path:
 def store_uri() -> str:
     """Where runs and models are kept: `MLFLOW_TRACKING_URI`, by default the SQLite file in `home()`."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(home() / 'mlflow.db').as_posix()}"
+
+
+def commit_tag() -> dict[str, str]:
+    """The commit that this code was checked out at, as a tag of a run; empty where it is no clone or git fails."""
+    root, git = Path(__file__).parents[1], shutil.which("git")
+    # installed among a project's packages, git would name that project's commit
+    if git is None or not (root / ".git").exists():
+        return {}
+    command = [git, "-C", str(root), "rev-parse", "HEAD"]
+    try:
+        asked = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
+        return {}
+    return {COMMIT_TAG: asked.stdout.strip()}
 
 
 def dataset_digest(frame: pd.DataFrame) -> str:
@@ -153,10 +170,6 @@ class Run:
     def log_figure(self, figure: "Figure", name: str) -> None:
         """Keep a matplotlib figure as `<name>.png`."""
         self.client.log_figure(self.run_id, figure, f"{name}.png")
-
-    def log_folder(self, path: Path, name: str) -> None:
-        """Keep the files of a folder under `name`."""
-        self.client.log_artifacts(self.run_id, str(path), name)
 
 
 @contextmanager

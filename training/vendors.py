@@ -43,8 +43,6 @@ class Vendor:
         sd of the logarithm of amounts between posts; cheap sellers deliver nearly equal lots.
     likes_with_views, comments_with_likes : float
         Likes for each bought view and comments for each bought like that come along.
-    pod_members : int
-        20–200, up to 30 in a chat (spendvet.com; digiday).
     pod_presence, pod_talk : float
         Chance that a member reacts to a post, and that a reaction includes a comment.
     accounts : int
@@ -68,7 +66,6 @@ class Vendor:
     scatter: float
     likes_with_views: float
     comments_with_likes: float
-    pod_members: int
     pod_presence: float
     pod_talk: float
     accounts: int
@@ -100,7 +97,6 @@ def _draw_vendor(rng: np.random.Generator) -> Vendor:
         scatter=float(rng.uniform(0.25, 0.6)) if quality else float(rng.uniform(0.02, 0.25)),
         likes_with_views=draw_log_uniform(rng, 0.015, 0.06) if bundled else 0.0,
         comments_with_likes=draw_log_uniform(rng, 0.004, 0.04) if bundled else 0.0,
-        pod_members=int(draw_log_uniform(rng, 20, 200)),
         pod_presence=float(rng.uniform(0.35, 0.9)),
         pod_talk=float(rng.uniform(0.15, 0.7)),
         accounts=int(draw_log_uniform(rng, 150, 6_000)),

@@ -44,6 +44,7 @@ def score_row(creator_id: str, **changes: Any) -> dict[str, Any]:
         "model_name": "authenticity",
         "model_version": "3",
         "model_data": "simulated",
+        "base_authenticity": 0.65,
         "registry_hash": "abc",
     }
     for head in HEADS:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from serving.catalogue import Catalogue
 from serving.ranking import (
-    BASE_AUTHENTICITY,
     RANKED_COLUMNS,
     Brief,
     BriefError,
@@ -30,9 +29,7 @@ def test_order_is_by_fit_times_authenticity(catalogue: Catalogue) -> None:
     assert ranked["creator_id"].tolist() == ["an", "binh", "chi", "em", "dung"]
     assert ranked["rank"].tolist() == [1, 2, 3, 4, 5]
     assert ranked["fit"][1] > ranked["fit"][0] > 0
-    assert ranked["score"].tolist() == pytest.approx(
-        (ranked["fit"] * [0.9, 0.06, 0.9, 0.7, BASE_AUTHENTICITY]).tolist()
-    )
+    assert ranked["score"].tolist() == pytest.approx((ranked["fit"] * [0.9, 0.06, 0.9, 0.7, 0.65]).tolist())
     assert ranked["authenticity_assessed"].tolist() == [True, True, True, True, False]
 
 
@@ -64,7 +61,7 @@ def test_without_fit_the_order_is_by_authenticity(catalogue: Catalogue, text: st
     found = shortlist(catalogue, Brief(text=text))
     assert found.frame["creator_id"].tolist() == ["an", "chi", "em", "dung", "binh"]
     assert found.frame["fit"].isna().all()
-    assert found.frame["score"].tolist() == [0.9, 0.9, 0.7, BASE_AUTHENTICITY, 0.06]
+    assert found.frame["score"].tolist() == [0.9, 0.9, 0.7, 0.65, 0.06]
     assert found.note().startswith(note)
 
 

@@ -279,6 +279,19 @@ def test_plan_takes_the_share_it_is_given_and_sizes_from_barely_visible_to_gross
     assert shares.quantile(0.9) > 0.30
 
 
+def test_the_share_is_of_those_who_can_buy(organic):
+    """Half of the creators have no post and no snapshot, and nothing to sell to: 0.4 of the others buy."""
+    able = organic["creators"]["creator_id"].iloc[::2]
+    tables = {
+        name: frame if name == "creators" else frame[frame["creator_id"].isin(able)] for name, frame in organic.items()
+    }
+    rng = np.random.default_rng(1)
+    buyers = set(plan_campaigns(tables, draw_vendors(5, rng), rng, share=0.4)["creator_id"])
+    assert buyers <= set(able)
+    # a few of them have too few posts or snapshots for any kind
+    assert len(buyers) == pytest.approx(0.4 * len(able), abs=0.02 * len(able))
+
+
 def test_nothing_is_planned_on_what_is_missing(organic):
     tables = {
         "creators": organic["creators"][["creator_id", "platform", "followers"]],

@@ -187,3 +187,14 @@ def test_report_of_one_class_is_honest():
     assert found.loc["prevalence", "value"] == 0
     assert np.isnan(found.loc["auc"].to_numpy()).all()
     assert found.loc["brier"].notna().all()
+
+
+def test_difference_of_two_models_is_paired():
+    y = np.arange(200) % 2
+    rng = np.random.default_rng(0)
+    p = y + rng.normal(size=200)
+    same = metrics.auc_difference(y, p, p * 2, draws=50)
+    assert same == (0, 0, 0)
+    found = metrics.auc_difference(y, p, np.zeros(200), draws=50)
+    assert found.value == pytest.approx(metrics.auc(y, p) - 0.5)
+    assert 0 < found.low < found.value < found.high

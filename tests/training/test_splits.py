@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.splits import FRACTIONS, split_creators, time_forward
+from training.splits import FRACTIONS, split_creators
 
 IDS = [f"creator-{number}" for number in range(5000)]
 
@@ -46,16 +46,3 @@ def test_side_without_share_stays_empty():
 def test_wrong_shares_are_refused(fractions):
     with pytest.raises(ValueError, match="add up to 1"):
         split_creators(IDS, fractions)
-
-
-def test_time_forward_leaves_out_labels_not_known_at_the_cut():
-    as_of = pd.Series(pd.to_datetime(["2026-01-01", "2026-01-02", "2026-01-09", "2026-01-10"], utc=True))
-    split = time_forward(as_of, pd.Timestamp("2026-01-09", tz="UTC"), pd.Timedelta(days=7))
-    assert split.tolist() == ["train", "train", "test", "test"]
-    split = time_forward(as_of, pd.Timestamp("2026-01-10", tz="UTC"), pd.Timedelta(days=9))
-    assert split.tolist() == ["train", "between", "between", "test"]
-
-
-def test_negative_horizon_is_refused():
-    with pytest.raises(ValueError, match="horizon"):
-        time_forward(pd.Series([], dtype="datetime64[us, UTC]"), pd.Timestamp("2026", tz="UTC"), pd.Timedelta(days=-1))

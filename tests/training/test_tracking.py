@@ -42,8 +42,6 @@ def run_of(run_id):
 def test_a_run_keeps_what_it_was_told(home):
     from matplotlib.figure import Figure
 
-    (home / "extra").mkdir()
-    (home / "extra" / "notes.txt").write_text("notes")
     frame = pd.DataFrame({"likes": [1.0, np.nan]}, index=["a", "b"])
     params = {"seed": 1, "trees": {"leaves": 31}, **{f"p{number}": number for number in range(120)}}
     with tracking.start_run("training", "first", params, {"commit": "c0ffee"}) as run:
@@ -51,7 +49,6 @@ def test_a_run_keeps_what_it_was_told(home):
         digest = run.log_dataset_digest("creators", frame, "simulated")
         run.log_dataset_digest("test", "0123abcd", "simulated", context="test")
         run.log_figure(Figure(), "reliability")
-        run.log_folder(home / "extra", "report")
     found = run_of(run.run_id)
     assert (found.info.status, found.info.run_name) == ("FINISHED", "first")
     assert {"seed": "1", "trees.leaves": "31", "p119": "119"}.items() <= found.data.params.items()
@@ -60,7 +57,6 @@ def test_a_run_keeps_what_it_was_told(home):
     assert np.isnan(found.data.metrics["ece"])
     assert [given.dataset.digest for given in found.inputs.dataset_inputs] == [digest, "0123abcd"]
     artifacts = home / "mlartifacts" / run.run_id / "artifacts"
-    assert (artifacts / "report" / "notes.txt").read_text() == "notes"
     assert (artifacts / "reliability.png").stat().st_size > 0
 
 
@@ -371,3 +367,17 @@ def test_a_process_killed_while_creating_the_store_leaves_a_usable_home(tmp_path
 def test_importing_the_module_does_not_import_mlflow():
     check = "import sys, training.tracking; sys.exit('mlflow' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], cwd=ROOT, check=True)
+
+
+def test_the_commit_is_told_where_git_can_tell_it(tmp_path, monkeypatch):
+    told = tracking.commit_tag()
+    # a copy without .git has none to tell
+    assert set(told) == ({tracking.COMMIT_TAG} if (ROOT / ".git").exists() and shutil.which("git") else set())
+    assert all(len(commit) >= 40 and int(commit, 16) for commit in told.values())
+    monkeypatch.setattr(tracking, "__file__", str(tmp_path / "training" / "tracking.py"))
+    assert tracking.commit_tag() == {}
+    # a .git that git itself cannot read
+    (tmp_path / ".git").mkdir()
+    assert tracking.commit_tag() == {}
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    assert tracking.commit_tag() == {}
