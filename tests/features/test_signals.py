@@ -321,7 +321,8 @@ SELECT creator_id,
     (SELECT avg(rate) FROM viewed
         WHERE viewed.creator_id = c.creator_id AND abs(2 * viewed.place - rates - 1) <= 1 AND rates >= 3)
         AS like_rate_by_views_median_30p,
-    (SELECT sum(published > (SELECT max(observed) FROM latest AS l WHERE l.creator_id = c.creator_id) - 90 * 86400) * 7.0 / 90
+    (SELECT sum(published > (SELECT max(observed) FROM latest AS l WHERE l.creator_id = c.creator_id) - 90 * 86400)
+            * 7.0 / 90
         FROM latest WHERE latest.creator_id = c.creator_id)
         AS posts_per_week_90d,
     (SELECT CASE WHEN count(gap) >= 3 THEN max(gap) / 86400.0 END FROM latest WHERE latest.creator_id = c.creator_id)
