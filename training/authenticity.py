@@ -62,6 +62,11 @@ NO_HEAD = "the model was not trained for it"
 _MODEL_FILE = "model.json"
 
 
+#: Signals that heads read. What a creator writes about is no trace of manipulation: simulated captions would teach heads
+#: to suspect topics.
+READ = tuple(name for name, signal in SIGNALS.items() if signal.family != "content")
+
+
 class ModelMismatchError(ValueError):
     """A saved model that does not fit these signals, or whose files are not what they should be."""
 
@@ -212,7 +217,7 @@ class AuthenticityModel:
             By creator_id: `authenticity` with `_low` and `_high`; for each head `<head>_probability`, `_low`, `_high`,
             `_flagged` (boolean) and `_assessed` (bool). Null where not assessed.
         """
-        x = signals[list(SIGNALS)].to_numpy(dtype=np.float64)
+        x = signals[list(READ)].to_numpy(dtype=np.float64)
         assessed = assessable(signals) & [name in self.heads for name in HEADS]
         logits = {name: head.member_logits(x) for name, head in self.heads.items()}
         columns: dict[str, Any] = {}
@@ -257,7 +262,7 @@ class AuthenticityModel:
             For each creator, entries with head, signal, value, contribution (logit units) and the typical range of its
             platform (`typical_low`, `typical_high`, null where unknown). Empty where no head is above its base rate.
         """
-        x = signals[list(SIGNALS)].to_numpy(dtype=np.float64)
+        x = signals[list(READ)].to_numpy(dtype=np.float64)
         found: list[list[dict[str, Any]]] = [[] for _ in range(len(x))]
         for name, head in self.heads.items():
             raised = np.flatnonzero(scores[f"{name}_probability"].to_numpy() > head.base_rate)
@@ -274,7 +279,7 @@ class AuthenticityModel:
     def _strongest(self, values: np.ndarray, weights: np.ndarray, platform: str) -> list[dict[str, Any]]:
         """The signals that weigh most and are out of their typical range; where none is, those that weigh most."""
         entries: list[dict[str, Any]] = []
-        for position, name in enumerate(SIGNALS):
+        for position, name in enumerate(READ):
             low, high = self.typical.get(platform, {}).get(name, (None, None))
             if weights[position] > 0:
                 value, contribution = float(values[position]), float(weights[position])
@@ -288,7 +293,7 @@ class AuthenticityModel:
         """Write the boosters as LightGBM text and the rest as JSON into an existing folder."""
         document = {
             "registry_hash": registry_hash(),
-            "signals": list(SIGNALS),
+            "signals": list(READ),
             "heads": {
                 name: {
                     "members": len(head.members),

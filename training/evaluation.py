@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from features.signals import registry_hash
-from training.authenticity import AuthenticityModel, assessable
+from training.authenticity import READ, AuthenticityModel, assessable
 from training.baselines import fit_floors, single_signal_auc
 from training.datasets import Dataset
 from training.gates import MODEL_CEILING, SIMULATED, Comparison, Figure, Metadata
@@ -108,9 +108,9 @@ def _floor_figures(frame: pd.DataFrame) -> dict[str, dict[str, Figure]]:
 
 def _floors(train: Dataset, test: Dataset, name: str, seed: int, draws: int) -> pd.DataFrame:
     return fit_floors(
-        train.signals,
+        train.signals[list(READ)],
         train.truth[name].to_numpy(dtype=bool),
-        test.signals,
+        test.signals[list(READ)],
         test.truth[name].to_numpy(dtype=bool),
         draws=draws,
         seed=seed,

@@ -8,9 +8,8 @@ import lightgbm as lgb
 import numpy as np
 from scipy.special import expit
 
-from features.signals import SIGNALS
 from features.tables import HEADS
-from training.authenticity import SMALL, AuthenticityModel, Head, assessable, manipulation_logits
+from training.authenticity import READ, SMALL, AuthenticityModel, Head, assessable, manipulation_logits
 from training.calibration import Calibrator, fit_calibrator, resample_calibrator
 from training.config import AuthenticityConfig, ModelConfig
 from training.datasets import Dataset
@@ -42,7 +41,7 @@ def _boosters(x: np.ndarray, y: np.ndarray, config: ModelConfig, rng: np.random.
     members = []
     for _ in range(config.members):
         rows = rng.integers(0, len(x), len(x))
-        data = lgb.Dataset(x[rows], label=y[rows], feature_name=list(SIGNALS))
+        data = lgb.Dataset(x[rows], label=y[rows], feature_name=list(READ))
         seed = int(rng.integers(2**31))
         members.append(lgb.train(settings | {"seed": seed}, data, num_boost_round=config.trees))
     return tuple(members)
@@ -63,7 +62,7 @@ def _fit_head(name: str, train: Dataset, calibration: Dataset, config: Authentic
     parts = {}
     for split, part in (("train", train), ("calibration", calibration)):
         known = assessable(part.signals)[name].to_numpy()
-        x, y = part.signals.to_numpy()[known], part.truth[name].to_numpy(dtype=bool)[known]
+        x, y = part.signals[list(READ)].to_numpy()[known], part.truth[name].to_numpy(dtype=bool)[known]
         _require_both(y, f"{name}, {split} split")
         parts[split] = x, y
     x, y = parts["train"]
@@ -86,7 +85,7 @@ def _lone_rate(train: Dataset, name: str) -> float:
 def _fit_composite(
     heads: dict[str, Head], calibration: Dataset, config: AuthenticityConfig
 ) -> tuple[Calibrator, tuple[Calibrator, ...]]:
-    x = calibration.signals.to_numpy()
+    x = calibration.signals[list(READ)].to_numpy()
     assessed = assessable(calibration.signals)
     logits = {name: head.member_logits(x) for name, head in heads.items()}
     known = assessed[list(heads)].any(axis=1).to_numpy()
