@@ -7,29 +7,26 @@ its publication are left out: it is still collecting engagement.
 import numpy as np
 
 from features.blocks import (
+    MAD_TO_SD,
     Block,
-    detrend,
+    Moments,
+    Ordered,
+    block_signals,
     enough,
-    make_blocks,
+    filled_sum,
+    median_and_mad,
     ratio,
-    row_autocorrelation,
     row_correlation,
-    row_count,
     row_cusum,
-    row_cv,
     row_entropy,
-    row_gini,
-    row_mad,
     row_max,
     row_mean,
-    row_median,
-    row_quantile,
-    row_robust_z,
-    row_sd,
-    row_slope,
+    trend,
+    zeroed,
 )
 from features.histories import Histories
 from features.registry import read_family
+from features.tables import PLATFORMS
 
 #: Instagram posts collect half their engagement in about 19 hours (scottgraffius.com), so 2 days hold most of it.
 RIPE_DAYS = 2.0
@@ -53,173 +50,185 @@ RATE_SIZE_SLOPE = -0.16
 SIGNALS = read_family("engagement")
 
 
-def _log(counts: np.ndarray) -> np.ndarray:
-    return np.log1p(counts)
+#: Robust standard deviations above the trend at which a post counts as a burst.
+BURST_Z = 3.0
+#: Log units that are added to the spread of residuals, and of ratios of rounded counts: they are not known better.
+RESIDUAL_FLOOR, RATIO_FLOOR = 0.05, 0.1
+#: Posts that a CUSUM needs.
+LEAST_CUSUM = 10
+
+_USUAL_RATE = np.array([EXPECTED_RATE_AT_30K[platform] for platform in PLATFORMS])
+_COLUMNS = ("likes", "comments", "views", "shares", "saves", "published_at", "observed_at", "is_sponsored")
 
 
-def _rates(block: Block, counts: dict[str, np.ndarray], followers: np.ndarray) -> dict[str, np.ndarray]:
-    recent = block.last(RECENT_POSTS)
-    likes, comments, views, shares, saves = (
-        np.where(recent, counts[name], np.nan) for name in ("likes", "comments", "views", "shares", "saves")
-    )
-    audience = np.where(followers > 0, followers, np.nan)[:, None]
-    seen, liked = np.where(views > 0, views, np.nan), np.where(likes > 0, likes, np.nan)
-
-    def median(values: np.ndarray) -> np.ndarray:
-        return row_median(values, LEAST_LEVEL)
-
-    return {
-        "engagement_rate_by_followers_median_30p": median((likes + comments) / audience),
-        "engagement_rate_by_views_median_30p": median((likes + comments) / seen),
-        "like_rate_by_followers_median_30p": median(likes / audience),
-        "comment_rate_by_followers_median_30p": median(comments / audience),
-        "like_rate_by_views_median_30p": median(likes / seen),
-        "comment_rate_by_views_median_30p": median(comments / seen),
-        "view_rate_by_followers_median_30p": median(views / audience),
-        "comments_per_like_median_30p": median(comments / liked),
-        "shares_per_like_median_30p": median(shares / liked),
-        "saves_per_like_median_30p": median(saves / liked),
-    }
+def _where(values: np.ndarray, where: np.ndarray) -> np.ndarray:
+    return np.where(where, values, np.nan)
 
 
-def _levels(
-    block: Block,
-    counts: dict[str, np.ndarray],
-    rate: np.ndarray,
-    followers: np.ndarray,
-    usual_rate: np.ndarray,
-) -> dict[str, np.ndarray]:
+def _recent(block: Block, counts: np.ndarray, followers: np.ndarray, usual_rate: np.ndarray) -> dict[str, np.ndarray]:
+    """Levels of the newest posts: medians of rates, against what is usual, and newest against earlier."""
+    likes, comments, views, shares, saves = recent = block.newest(counts, RECENT_POSTS)
+    audience = _where(followers, followers > 0)[:, None]
+    liked, seen = np.where(recent[::2][:2] > 0, recent[::2][:2], np.nan)
+    engaged = likes + comments
+    log_engaged = np.log1p(engaged)
+    newest = np.arange(RECENT_POSTS) >= RECENT_POSTS - 10
+    by = np.empty((12, *engaged.shape))
+    with np.errstate(over="ignore"):
+        np.divide(np.stack([engaged, likes, comments, views]), audience, out=by[:4])
+        np.divide(np.stack([engaged, likes, comments]), seen, out=by[4:7])
+        np.divide(np.stack([comments, shares, saves]), liked, out=by[7:10])
+    by[10] = _where(log_engaged, newest)
+    by[11] = _where(log_engaged, ~newest)
+    ordered = Ordered(by)
+    medians = np.where(ordered.count >= LEAST_LEVEL, ordered.median, np.nan)
+    rate = medians[0]
     with np.errstate(divide="ignore", invalid="ignore"):
         expected = np.log(usual_rate) + RATE_SIZE_SLOPE * np.log(followers / 30_000)
-        against_size = np.where((rate > 0) & (followers > 0), np.log(rate) - expected, np.nan)
-    engaged = _log(counts["likes"] + counts["comments"])
-    newest, thirty = block.last(10), block.last(RECENT_POSTS)
-    latest = row_median(np.where(newest, engaged, np.nan), LEAST_LEVEL)
-    earlier = row_median(np.where(thirty & ~newest, engaged, np.nan), LEAST_SHAPE)
+        against_size = _where(np.log(rate) - expected, (rate > 0) & (followers > 0))
     return {
+        "engagement_rate_by_followers_median_30p": rate,
+        "like_rate_by_followers_median_30p": medians[1],
+        "comment_rate_by_followers_median_30p": medians[2],
+        "view_rate_by_followers_median_30p": medians[3],
+        "engagement_rate_by_views_median_30p": medians[4],
+        "like_rate_by_views_median_30p": medians[5],
+        "comment_rate_by_views_median_30p": medians[6],
+        "comments_per_like_median_30p": medians[7],
+        "shares_per_like_median_30p": medians[8],
+        "saves_per_like_median_30p": medians[9],
         "engagement_level_against_size_30p": against_size,
-        "engagement_rate_recent_to_earlier_30p": latest - earlier,
+        "engagement_rate_recent_to_earlier_30p": medians[10] - enough(medians[11], ordered.count[11], LEAST_SHAPE),
     }
 
 
-def _likes_shape(likes: np.ndarray, published: np.ndarray) -> dict[str, np.ndarray]:
-    median = row_median(likes, LEAST_SHAPE)
-    residual = detrend(_log(likes), published)
-    sd = row_sd(residual, LEAST_SHAPE)
-    burst = np.where(np.isnan(residual), np.nan, row_robust_z(residual, floor=0.05) > 3)
+def _spreads(counts: np.ndarray, published: np.ndarray, sponsored: np.ndarray) -> dict[str, np.ndarray]:
+    """Shapes of the raw counts and of the gaps between posts."""
+    columns = np.full((6, *published.shape), np.nan)
+    columns[:3] = counts[:3]
+    np.subtract(published[:, 1:], published[:, :-1], out=columns[3, :, 1:])
+    likes = counts[0]
+    np.copyto(columns[4], likes, where=sponsored == 1)
+    np.copyto(columns[5], likes, where=sponsored == 0)
+    ordered, moments = Ordered(columns), Moments(columns[:4])
+    count, median = ordered.count, ordered.median
+    shaped = count[:4] >= LEAST_SHAPE
+    cv = np.where(shaped, ratio(moments.sd, moments.mean), np.nan)
+    total = filled_sum(zeroed(columns[:3]))
+    highest = ordered.highest
+    gini = np.where(shaped[:3], ordered.gini(np.concatenate([total, total]))[:3], np.nan)
+    to_median = np.where(shaped[:3], ratio(highest[:3], median[:3]), np.nan)
+    gaps = count[3] >= LEAST_LEVEL
+    comments = counts[1]
     return {
-        "likes_cv_all": row_cv(likes, LEAST_SHAPE),
-        "likes_log_mad_all": row_mad(residual, LEAST_SHAPE),
-        "likes_gini_all": row_gini(likes, LEAST_SHAPE),
-        "likes_max_to_median_all": ratio(row_max(likes), median),
-        "likes_p10_to_median_all": ratio(row_quantile(likes, 0.1), median),
-        "likes_log_skew_all": ratio(row_mean(residual**3), sd**3),
-        "likes_burst_share_all": row_mean(burst, LEAST_SHAPE),
-        "likes_autocorrelation_all": row_autocorrelation(residual, LEAST_SHAPE),
-        "likes_trend_all": row_slope(_log(likes), published / 365.25, LEAST_SHAPE),
-        "likes_shift_cusum_all": row_cusum(_log(likes)),
-    }
-
-
-def _other_shapes(comments: np.ndarray, views: np.ndarray, published: np.ndarray) -> dict[str, np.ndarray]:
-    silent = np.where(np.isnan(comments), np.nan, comments == 0)
-    return {
-        "comments_cv_all": row_cv(comments, LEAST_SHAPE),
-        "comments_gini_all": row_gini(comments, LEAST_SHAPE),
-        "comments_max_to_median_all": ratio(row_max(comments), row_median(comments, LEAST_SHAPE)),
-        "comments_zero_share_all": row_mean(silent, LEAST_SHAPE),
-        "views_cv_all": row_cv(views, LEAST_SHAPE),
-        "views_log_mad_all": row_mad(detrend(_log(views), published), LEAST_SHAPE),
-        "views_gini_all": row_gini(views, LEAST_SHAPE),
-        "views_max_to_median_all": ratio(row_max(views), row_median(views, LEAST_SHAPE)),
-        "views_shift_cusum_all": row_cusum(_log(views)),
-    }
-
-
-def _consistency(likes: np.ndarray, comments: np.ndarray, views: np.ndarray) -> dict[str, np.ndarray]:
-    log_likes, log_comments, log_views = _log(likes), _log(comments), _log(views)
-    talk, liking = log_comments - log_likes, log_likes - log_views
-    # a floor of 0.1 log units: ratios of rounded counts are not known better than that
-    talk_z, liking_z = row_robust_z(talk, floor=0.1), row_robust_z(liking, floor=0.1)
-    return {
-        "likes_comments_correlation_all": row_correlation(log_likes, log_comments, LEAST_SHAPE),
-        "likes_views_correlation_all": row_correlation(log_likes, log_views, LEAST_SHAPE),
-        "comments_views_correlation_all": row_correlation(log_comments, log_views, LEAST_SHAPE),
-        "comments_per_like_log_mad_all": row_mad(talk, LEAST_SHAPE),
-        "likes_per_view_log_mad_all": row_mad(liking, LEAST_SHAPE),
-        "comments_per_like_shift_cusum_all": row_cusum(talk),
-        "likes_per_view_shift_cusum_all": row_cusum(liking),
-        "likes_without_comments_max_z_all": row_max(-talk_z, LEAST_SHAPE),
-        "comments_without_likes_max_z_all": row_max(talk_z, LEAST_SHAPE),
-        "views_without_likes_max_z_all": row_max(-liking_z, LEAST_SHAPE),
-        "likes_without_views_max_z_all": row_max(liking_z, LEAST_SHAPE),
-    }
-
-
-def _rhythm(published: np.ndarray, observed: np.ndarray) -> dict[str, np.ndarray]:
-    count = row_count(published)
-    gaps = np.diff(published, axis=1)
-    within = np.count_nonzero(published > row_max(observed)[:, None] - 90, axis=1)
-    # whole seconds of the day: 07:00 in days is a little less than 7 / 24
-    hour = np.floor(np.rint(published * 86_400) % 86_400 / 3_600)
-    return {
-        "posts_per_week_90d": enough(within * 7 / 90, count, 1),
-        "posting_gap_median_all": row_median(gaps, LEAST_LEVEL),
-        "posting_gap_cv_all": row_cv(gaps, LEAST_SHAPE),
-        "posting_gap_max_all": row_max(gaps, LEAST_LEVEL),
-        "posting_hour_entropy_all": row_entropy(hour, 24, LEAST_SHAPE),
-        "posting_weekday_entropy_all": row_entropy(np.floor(published % 7), 7, LEAST_SHAPE),
-    }
-
-
-def _sponsored(likes: np.ndarray, sponsored: np.ndarray) -> dict[str, np.ndarray]:
-    paid = row_median(np.where(sponsored == 1, likes, np.nan), LEAST_LEVEL)
-    organic = row_median(np.where(sponsored == 0, likes, np.nan), LEAST_LEVEL)
-    return {
-        "sponsored_share_all": row_mean(sponsored, LEAST_LEVEL),
-        "sponsored_to_organic_likes_all": ratio(paid, organic),
-    }
-
-
-def _block_signals(block: Block, histories: Histories, usual_rate: np.ndarray) -> dict[str, np.ndarray]:
-    posts = histories.posts
-    followers = histories.followers[block.creators]
-    published = block.pad(posts["published_at"])
-    observed = block.pad(posts["observed_at"])
-    ripe = observed - published >= RIPE_DAYS
-    counts = {
-        name: np.where(ripe, block.pad(posts[name]), np.nan)
-        for name in ("likes", "comments", "views", "shares", "saves")
-    }
-    rates = _rates(block, counts, followers)
-    return {
-        **rates,
-        **_levels(
-            block,
-            counts,
-            rates["engagement_rate_by_followers_median_30p"],
-            followers,
-            usual_rate[block.creators],
+        "likes_cv_all": cv[0],
+        "likes_gini_all": gini[0],
+        "likes_max_to_median_all": to_median[0],
+        "likes_p10_to_median_all": _where(ratio(ordered.quantile(0.1)[0], median[0]), shaped[0]),
+        "comments_cv_all": cv[1],
+        "comments_gini_all": gini[1],
+        "comments_max_to_median_all": to_median[1],
+        "comments_zero_share_all": enough(
+            np.add.reduce(comments == 0, axis=1) / np.maximum(count[1], 1), count[1], LEAST_SHAPE
         ),
-        **_likes_shape(counts["likes"], published),
-        **_other_shapes(counts["comments"], counts["views"], published),
-        **_consistency(counts["likes"], counts["comments"], counts["views"]),
-        **_rhythm(published, observed),
-        **_sponsored(counts["likes"], block.pad(posts["is_sponsored"])),
+        "views_cv_all": cv[2],
+        "views_gini_all": gini[2],
+        "views_max_to_median_all": to_median[2],
+        "posting_gap_median_all": _where(median[3], gaps),
+        "posting_gap_cv_all": cv[3],
+        "posting_gap_max_all": _where(highest[3], gaps),
+        "sponsored_to_organic_likes_all": _where(
+            ratio(median[4], median[5]), (count[4] >= LEAST_LEVEL) & (count[5] >= LEAST_LEVEL)
+        ),
     }
 
 
-def engagement_signals(histories: Histories) -> dict[str, np.ndarray]:
+def _residuals(logs: np.ndarray, published: np.ndarray) -> dict[str, np.ndarray]:
+    """Likes and views around their own trend, and the ratios of counts to each other."""
+    slope, residual = trend(logs[::2], published)
+    likes, comments, views = logs
+    # residuals of likes and views, comments per like, likes per view
+    columns = np.concatenate([residual, np.stack([comments - likes, likes - views])])
+    ordered, mad = median_and_mad(columns)
+    count, median = ordered.count, ordered.median
+    moments = Moments(columns)
+    mads = enough(mad, count, LEAST_SHAPE)
+    burst = residual[0] > (median[0] + BURST_Z * (MAD_TO_SD * mad[0] + RESIDUAL_FLOOR))[:, None]
+    off = zeroed(residual[0])
+    cubes = filled_sum(off * off * off) / np.maximum(count[0], 1)
+    spread = MAD_TO_SD * mad[2:] + RATIO_FLOOR
+    shaped = count[2:] >= LEAST_SHAPE
+    above = np.where(shaped, ratio(ordered.highest[2:] - median[2:], spread), np.nan)
+    below = np.where(shaped, ratio(median[2:] - ordered.lowest[2:], spread), np.nan)
+    shift = enough(row_cusum(moments), count, LEAST_CUSUM)
+    x = np.full((4, *likes.shape), np.nan)
+    y = np.full((4, *likes.shape), np.nan)
+    x[0], x[1], x[2], x[3, :, 1:] = likes, likes, comments, residual[0][:, :-1]
+    y[0], y[1], y[2], y[3] = comments, views, views, residual[0]
+    correlation = row_correlation(x, y, LEAST_SHAPE)
+    return {
+        "likes_log_mad_all": mads[0],
+        "likes_log_skew_all": ratio(cubes, enough(moments.sd[0], count[0], LEAST_SHAPE) ** 3),
+        "likes_burst_share_all": enough(np.add.reduce(burst, axis=1) / np.maximum(count[0], 1), count[0], LEAST_SHAPE),
+        "likes_autocorrelation_all": correlation[3],
+        "likes_trend_all": enough(slope[0] * 365.25, count[0], LEAST_SHAPE),
+        "likes_shift_cusum_all": shift[0],
+        "views_log_mad_all": mads[1],
+        "views_shift_cusum_all": shift[1],
+        "comments_per_like_log_mad_all": mads[2],
+        "likes_per_view_log_mad_all": mads[3],
+        "comments_per_like_shift_cusum_all": shift[2],
+        "likes_per_view_shift_cusum_all": shift[3],
+        "likes_comments_correlation_all": correlation[0],
+        "likes_views_correlation_all": correlation[1],
+        "comments_views_correlation_all": correlation[2],
+        "likes_without_comments_max_z_all": below[0],
+        "comments_without_likes_max_z_all": above[0],
+        "views_without_likes_max_z_all": below[1],
+        "likes_without_views_max_z_all": above[1],
+    }
+
+
+def _rhythm(block: Block, published: np.ndarray, observed: np.ndarray) -> dict[str, np.ndarray]:
+    within = np.add.reduce(published > row_max(observed)[:, None] - 90, axis=1)
+    # whole seconds of the day: 07:00 in days is a little less than 7 / 24
+    seconds = np.rint(published * 86_400)
+    hour = np.floor((seconds - np.floor(seconds / 86_400) * 86_400) / 3_600)
+    weekday = np.floor(published) - 7 * np.floor(published / 7)
+    return {
+        "posts_per_week_90d": within * 7 / 90,
+        "posting_hour_entropy_all": row_entropy(hour, 24, LEAST_SHAPE),
+        "posting_weekday_entropy_all": row_entropy(weekday, 7, LEAST_SHAPE),
+    }
+
+
+def _block_signals(block: Block, histories: Histories) -> dict[str, np.ndarray]:
+    columns = block.pad_all([histories.posts[name] for name in _COLUMNS])
+    counts, (published, observed, sponsored) = columns[:5], columns[5:]
+    np.copyto(counts, np.nan, where=~(observed - published >= RIPE_DAYS))
+    return {
+        **_recent(block, counts, histories.followers[block.creators], _USUAL_RATE[histories.platforms[block.creators]]),
+        **_spreads(counts, published, sponsored),
+        **_residuals(np.log1p(counts[:3]), published),
+        **_rhythm(block, published, observed),
+        "sponsored_share_all": row_mean(sponsored, LEAST_LEVEL),
+    }
+
+
+def engagement_signals(histories: Histories, *, threads: int | None = None) -> dict[str, np.ndarray]:
     """Compute every engagement signal.
+
+    Parameters
+    ----------
+    threads : int, optional
+        One a core by default.
 
     Returns
     -------
     dict of str to ndarray of float64, each of shape (creators,)
         In the order of `histories.creators`; NaN where it cannot be computed.
     """
-    columns = {signal.name: np.full(len(histories.creators), np.nan) for signal in SIGNALS}
-    usual_rate = histories.creators["platform"].map(EXPECTED_RATE_AT_30K).to_numpy(dtype=np.float64)
-    for block in make_blocks(histories.posts.offsets):
-        for name, values in _block_signals(block, histories, usual_rate).items():
-            columns[name][block.creators] = values
-    return columns
+    names = [signal.name for signal in SIGNALS]
+    return block_signals(
+        names, histories.posts.offsets, lambda block: _block_signals(block, histories), threads=threads
+    )

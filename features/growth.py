@@ -12,19 +12,20 @@ import numpy as np
 from features.blocks import (
     MAD_TO_SD,
     Block,
+    Moments,
+    Ordered,
+    block_signals,
+    cell,
     enough,
-    make_blocks,
+    filled_sum,
+    known,
+    median_and_mad,
     ratio,
-    row_autocorrelation,
     row_correlation,
     row_count,
-    row_gini,
-    row_mad,
     row_max,
     row_mean,
-    row_median,
-    row_sd,
-    row_sum,
+    zeroed,
 )
 from features.histories import Events, Histories
 from features.registry import read_family
@@ -45,25 +46,40 @@ DRIP_INTERVALS = 7
 
 
 SIGNALS = read_family("growth")
+_COLUMNS = ("observed_at", "followers", "following", "total_views")
+#: Whole seconds, more than any calendar year to a creator, keep creators apart on one axis and every sum exact.
+_PER_CREATOR = 2**39
 
 
 @dataclass(frozen=True)
 class _Steps:
-    """Changes between neighbouring snapshots of a block, each array of shape (creators, width - 1)."""
+    """Changes of a block from the snapshot before to each snapshot, (creators, width); NaN in each row's first cell.
+
+    `rate`, `view_rate` and what is derived from them are changes a day; `rates` are the rates of followers in order,
+    with their median absolute deviation `mad`.
+    """
 
     start: np.ndarray
     end: np.ndarray
     before: np.ndarray
+    following: np.ndarray
+    days: np.ndarray
     gain: np.ndarray
     rate: np.ndarray
-    spread: np.ndarray
+    rates: Ordered
+    mad: np.ndarray
     z: np.ndarray
     posted: np.ndarray
     view_rate: np.ndarray
+    view_rates: Ordered
 
     @property
-    def days(self) -> np.ndarray:
-        return np.maximum(self.end - self.start, LEAST_DAYS)
+    def usual(self) -> np.ndarray:
+        return self.rates.median
+
+    @property
+    def count(self) -> np.ndarray:
+        return self.rates.count
 
 
 def rounding_unit(followers: np.ndarray) -> np.ndarray:
@@ -81,15 +97,29 @@ def rounding_unit(followers: np.ndarray) -> np.ndarray:
         Powers of ten, at least 1; NaN where the count is. Counts that changed less than twice are not taken to be
         rounded to fewer than the three digits of YouTube.
     """
-    digits = 1.0 + np.searchsorted(POWERS_OF_TEN, followers, side="right")
-    zeros = np.zeros(followers.shape)
+    digits = 1.0 + POWERS_OF_TEN.searchsorted(followers, side="right")
+    zeros = np.zeros(followers.size)
+    counts = np.where(followers > 0, followers, np.nan).ravel()
+    still = np.arange(followers.size)
     for power in POWERS_OF_TEN[:7]:
-        zeros += followers % power == 0
-    shown = row_max(np.where(followers > 0, digits - zeros, np.nan))
-    varied = np.count_nonzero(np.nan_to_num(np.diff(followers, axis=1)) != 0, axis=1) >= 2
+        quotient = counts[still] / power
+        still = still[quotient == np.floor(quotient)]
+        if not still.size:
+            break
+        zeros[still] += 1
+    shown = row_max(np.where(followers > 0, digits - zeros.reshape(followers.shape), np.nan))
+    moves = followers[:, 1:] - followers[:, :-1]
+    varied = np.add.reduce((moves != 0) & known(moves), axis=1) >= 2
     shown = np.where(varied, shown, np.maximum(shown, 3))
     hidden = np.where(followers > 0, np.maximum(digits - shown[:, None], 0), 0)
-    return np.where(np.isnan(followers), np.nan, 10**hidden)
+    return np.where(np.isnan(followers), np.nan, _TENS[hidden.astype(np.int64)])
+
+
+_TENS = 10.0 ** np.arange(20)
+
+
+def _seconds(days: np.ndarray) -> np.ndarray:
+    return np.rint(days * 86_400).astype(np.int64)
 
 
 def _posts_between(posts: Events, owners: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
@@ -97,228 +127,248 @@ def _posts_between(posts: Events, owners: np.ndarray, start: np.ndarray, end: np
 
     NaN before the owner's first known post: what was published then may only not have been collected.
     """
-    # whole seconds, more than any calendar year to a creator, keep creators apart on one axis and every sum exact
-    per_creator = 2**39
-    has_posts = posts.counts[owners] > 0
+    counts = posts.offsets[owners + 1] - posts.offsets[owners]
+    first_row = np.cumsum(counts) - counts
+    published = posts["published_at"][
+        np.repeat(posts.offsets[owners] - first_row, counts) + np.arange(int(counts.sum()))
+    ]
+    rows = np.arange(owners.size)
+    axis = np.repeat(rows * _PER_CREATOR, counts) + _seconds(published)
+    dated = known(start) & known(end)
+    beyond = _PER_CREATOR / 2 / 86_400
+
+    def up_to(days: np.ndarray) -> np.ndarray:
+        """Posts of the owner up to each moment: where each post would stand among the moments, counted together."""
+        moments = rows[:, None] * _PER_CREATOR + _seconds(np.where(dated, days, beyond))
+        place = moments.ravel().searchsorted(axis, side="left")
+        landed = np.bincount(place, minlength=moments.size + 1)[:-1]
+        return np.add.accumulate(landed).reshape(days.shape)
+
+    has_posts = counts > 0
     first = np.full(owners.size, np.inf)
     first[has_posts] = posts["published_at"][posts.offsets[owners[has_posts]]]
-    known = ~(np.isnan(start) | np.isnan(end)) & (start >= first[:, None])
-
-    def seconds(days: np.ndarray) -> np.ndarray:
-        return np.rint(days * 86_400).astype(np.int64)
-
-    axis = posts.owners * per_creator + seconds(posts["published_at"])
-    row = owners[:, None] * per_creator
-    low = np.searchsorted(axis, row + seconds(np.where(known, start, 0.0)), side="right")
-    high = np.searchsorted(axis, row + seconds(np.where(known, end, 0.0)), side="right")
-    return np.where(known, high - low, np.nan)
+    return np.where(dated & (start >= first[:, None]), up_to(end) - up_to(start), np.nan)
 
 
-def _steps(
-    block: Block,
-    histories: Histories,
-    time: np.ndarray,
-    followers: np.ndarray,
-    views: np.ndarray,
-) -> _Steps:
-    gain, days = np.diff(followers, axis=1), np.diff(time, axis=1)
+def _previous(x: np.ndarray) -> np.ndarray:
+    """Value of the cell before each cell, NaN before the first."""
+    shifted = np.full(x.shape, np.nan)
+    shifted[..., 1:] = x[..., :-1]
+    return shifted
+
+
+def _steps(block: Block, histories: Histories, columns: np.ndarray) -> _Steps:
+    time, followers = columns[:2]
+    before = _previous(columns)
+    moved = columns - before
     # two snapshots around midnight: a change is not blown up to more than twice its size a day
-    days = np.where(days > 0, np.maximum(days, LEAST_DAYS), np.nan)
-    rate = gain / days
-    usual = row_median(rate)[:, None]
-    chance = np.sqrt(np.abs(usual)) + 1.0
+    days = np.where(moved[0] > 0, np.maximum(moved[0], LEAST_DAYS), np.nan)
+    gain, seen = moved[1], moved[3]
+    rate, view_rate = gain / days, seen / days
+    rates, mad = median_and_mad(rate)
+    usual = rates.median[:, None]
     # errors of rounding at both ends of an interval: uniform over one unit each
     unit = rounding_unit(followers)
-    rounded = np.sqrt((unit[:, :-1] ** 2 + unit[:, 1:] ** 2) / 12) / days
+    unit *= unit
+    rounded = np.sqrt((_previous(unit) + unit) / 12) / days
     # what is usual is known no better than the usual rounding, also for the days before the unit grew
-    rounded = np.maximum(rounded, row_median(rounded)[:, None])
-    spread = MAD_TO_SD * row_mad(rate)[:, None] + chance + np.where(rounded > 1, rounded, 0.0)
-    posted = _posts_between(histories.posts, block.creators, time[:, :-1] - POST_REACH_DAYS, time[:, 1:])
+    rounded = np.maximum(rounded, Ordered(rounded).median[:, None])
+    spread = MAD_TO_SD * mad[:, None] + np.sqrt(np.abs(usual)) + 1.0 + np.where(rounded > 1, rounded, 0.0)
     return _Steps(
-        start=time[:, :-1],
-        end=time[:, 1:],
-        before=followers[:, :-1],
+        start=before[0],
+        end=time,
+        before=before[1],
+        following=moved[2],
+        days=days,
         gain=gain,
         rate=rate,
-        spread=spread,
+        rates=rates,
+        mad=mad,
         z=(rate - usual) / spread,
-        posted=posted,
-        view_rate=np.diff(views, axis=1) / days,
+        posted=_posts_between(histories.posts, block.creators, before[0] - POST_REACH_DAYS, time),
+        view_rate=view_rate,
+        view_rates=Ordered(view_rate),
     )
 
 
-def _at(x: np.ndarray, cell: np.ndarray) -> np.ndarray:
-    return x[np.arange(x.shape[0]), cell]
+def _nearest(values: np.ndarray, time: np.ndarray, moment: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Value and time of the known value nearest to each moment, and how many days it is away."""
+    away = np.where(known(values), np.abs(time - moment[..., None]), np.inf)
+    place = away.argmin(axis=-1)
+    return cell(values, place), cell(np.broadcast_to(time, values.shape), place), cell(away, place)
 
 
-def _value_at(
-    values: np.ndarray, time: np.ndarray, moment: np.ndarray, tolerance: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Value of the snapshot nearest to `moment` within `tolerance` days, and its time; NaN where there is none."""
-    distance = np.abs(np.where(np.isnan(values), np.nan, time) - moment[:, None])
-    distance = np.where(np.isnan(distance), np.inf, distance)
-    cell = np.argmin(distance, axis=1)
-    near = _at(distance, cell) <= tolerance
-    return np.where(near, _at(values, cell), np.nan), np.where(near, _at(time, cell), np.nan)
-
-
-def _growth_over(values: np.ndarray, time: np.ndarray, days: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Last value, value `days` earlier and the factor that scales their difference to exactly `days`."""
-    last_time = row_max(np.where(np.isnan(values), np.nan, time))
-    last, _ = _value_at(values, time, last_time, 0.0)
-    earlier, then = _value_at(values, time, last_time - days, 0.25 * days)
-    return last, earlier, ratio(np.full(last.shape, days), last_time - then)
-
-
-def _velocity(time: np.ndarray, followers: np.ndarray, views: np.ndarray, steps: _Steps) -> dict[str, np.ndarray]:
-    size = np.where(row_mean(followers) > 0, row_mean(followers), np.nan)
-    signals = {}
-    for days in (28, 90):
-        last, earlier, scale = _growth_over(followers, time, days)
-        signals[f"follower_growth_{days}d"] = ratio(last - earlier, earlier) * scale
-    seen, seen_before, scale = _growth_over(views, time, 28)
+def _velocity(columns: np.ndarray, steps: _Steps, size: np.ndarray) -> dict[str, np.ndarray]:
+    time = columns[0]
+    values = columns[[1, 1, 3]]
+    window = np.array([28.0, 90.0, 28.0])[:, None]
+    last_time = row_max(np.where(known(values), time, np.nan))
+    last, _, _ = _nearest(values, time, last_time)
+    earlier, then, away = _nearest(values, time, last_time - window)
+    change = np.where(away <= 0.25 * window, (last - earlier) * ratio(window, last_time - then), np.nan)
     middle = 0.5 * (row_max(time) - row_max(-time))[:, None]
     late = steps.start >= middle
     newer = row_mean(np.where(late, steps.rate, np.nan), LEAST // 2)
     older = row_mean(np.where(late, np.nan, steps.rate), LEAST // 2)
     return {
-        **signals,
+        "follower_growth_28d": ratio(change[0], earlier[0]),
+        "follower_growth_90d": ratio(change[1], earlier[1]),
+        "view_gain_28d": change[2] / size,
         "follower_gain_acceleration_all": (newer - older) / size,
-        "follower_gain_median_all": row_median(steps.rate, LEAST) / size,
-        "follower_gain_mad_all": row_mad(steps.rate, LEAST) / size,
-        "view_gain_28d": (seen - seen_before) * scale / size,
+        "follower_gain_median_all": enough(steps.usual, steps.count, LEAST) / size,
+        "follower_gain_mad_all": enough(steps.mad, steps.count, LEAST) / size,
     }
 
 
 def _lot_distance(step: np.ndarray) -> np.ndarray:
     """Relative distance of positive sizes from the nearest lot."""
-    known = np.where(step > 0, step, np.nan)
-    lots = LOTS[None, :] * 10 ** np.floor(np.log10(known))[:, None]
-    return np.min(np.abs(lots - known[:, None]) / known[:, None], axis=1)
+    size = np.where(step > 0, step, np.nan)[:, None]
+    lots = LOTS * 10 ** np.floor(np.log10(size))
+    return np.minimum.reduce(np.abs(lots - size) / size, axis=1)
 
 
-def _largest_step(followers: np.ndarray, time: np.ndarray, steps: _Steps) -> dict[str, np.ndarray]:
+def _largest_step(columns: np.ndarray, steps: _Steps, gains: Ordered, total: np.ndarray) -> dict[str, np.ndarray]:
     """Signals of each creator's most striking step; those that need a marked step are NaN where there is none."""
-    count = row_count(steps.z)
-    top = np.argmax(np.where(np.isnan(steps.z), -np.inf, steps.z), axis=1)
-    z = enough(_at(steps.z, top), count, LEAST)
-    usual = row_median(steps.rate) * _at(steps.days, top)
-    excess = np.where(z >= STEP_Z, _at(steps.gain, top) - usual, np.nan)
-    end = _at(steps.end, top)[:, None]
-    after = (time >= end) & (time <= end + 28) & ~np.isnan(followers)
-    reached = _at(followers, top + 1)
-    lowest = -row_max(np.where(after, -followers, np.nan))
-    watched = row_max(np.where(after, time, np.nan)) - end[:, 0] >= 7
-    lift = ratio(_at(steps.view_rate, top), row_median(steps.view_rate, LEAST))
-    gains = np.where(np.isnan(steps.gain), np.nan, np.maximum(steps.gain, 0))
-    total = row_sum(gains)
-    largest = np.sort(np.nan_to_num(gains), axis=1)[:, ::-1]
+    time, followers = columns[0], columns[1]
+    count = steps.count
+    top = np.where(known(steps.z), steps.z, -np.inf).argmax(axis=1)
+    z = enough(cell(steps.z, top), count, LEAST)
+    excess = np.where(z >= STEP_Z, cell(steps.gain, top) - steps.usual * cell(steps.days, top), np.nan)
+    end = cell(steps.end, top)
+    after = (time >= end[:, None]) & (time <= end[:, None] + 28) & known(followers)
+    later = np.where(after, np.stack([-followers, time]), np.nan)
+    lowest, watched = row_max(later) * np.array([[-1.0], [1.0]])
+    lift = ratio(cell(steps.view_rate, top), enough(steps.view_rates.median, steps.view_rates.count, LEAST))
     share = ratio(steps.gain, np.where(steps.before > 0, steps.before, np.nan))
+    highest_share, deepest_share = row_max(np.stack([share, -share]), LEAST)
+    largest = np.stack([cell(gains.values, np.maximum(gains.count - place, 0)) for place in (1, 2, 3)])
+    of_gain = enough(ratio(np.stack([largest[0], largest[0] + largest[1] + largest[2]]), total), count, LEAST)
     return {
         "follower_gain_max_step_z_all": z,
-        "follower_gain_max_step_share_all": row_max(share, LEAST),
-        "follower_gain_max_step_of_gain_all": enough(ratio(largest[:, 0], total), count, LEAST),
-        "follower_gain_top3_steps_of_gain_all": enough(ratio(largest[:, :3].sum(axis=1), total), count, LEAST),
+        "follower_gain_max_step_share_all": highest_share,
+        "follower_gain_max_step_of_gain_all": of_gain[0],
+        "follower_gain_top3_steps_of_gain_all": of_gain[1],
         "follower_step_view_lift_all": np.where(z >= STEP_Z, lift, np.nan),
         "follower_step_round_lot_distance_all": _lot_distance(excess),
-        "follower_drop_after_step_28d": np.where(watched, ratio(reached - lowest, excess), np.nan),
-        "follower_drop_max_share_all": row_max(-share, LEAST),
+        "follower_drop_after_step_28d": np.where(
+            watched - end >= 7, ratio(cell(followers, top) - lowest, excess), np.nan
+        ),
+        "follower_drop_max_share_all": deepest_share,
     }
 
 
 def _refills(steps: _Steps) -> np.ndarray:
     """Marked falls that a marked rise makes good by at least 70 % within the next three intervals."""
-    fall = np.where(steps.z <= -STEP_Z, -steps.gain, np.nan)
-    made_good = np.zeros(fall.shape, dtype=bool)
+    falls = steps.z <= -STEP_Z
+    rows, cells = np.nonzero(falls)
+    made_good = np.zeros(rows.size, dtype=bool)
     for later in (1, 2, 3):
-        if fall.shape[1] > later:
-            rise = np.where(steps.z >= STEP_Z, steps.gain, np.nan)[:, later:]
-            with np.errstate(invalid="ignore"):
-                made_good[:, :-later] |= rise >= 0.7 * fall[:, :-later]
-    return np.count_nonzero(made_good, axis=1)
+        place = np.minimum(cells + later, falls.shape[1] - 1)
+        rise = np.where(steps.z[rows, place] >= STEP_Z, steps.gain[rows, place], np.nan)
+        made_good |= (cells + later < falls.shape[1]) & (rise >= -0.7 * steps.gain[rows, cells])
+    return np.bincount(rows[made_good], minlength=falls.shape[0])
 
 
 def _steps_explained(steps: _Steps) -> dict[str, np.ndarray]:
     span = row_max(steps.end) + row_max(-steps.start)
-    count = row_count(steps.z)
-    usual_views = row_median(steps.view_rate, LEAST)[:, None]
-    unseen = np.where(steps.view_rate < 1.5 * usual_views, steps.z, np.nan)
-    silent = np.where(steps.posted == 0, steps.z, np.nan)
+    usual_views = enough(steps.view_rates.median, steps.view_rates.count, LEAST)[:, None]
+    unexplained = np.stack(
+        [
+            np.where(steps.posted == 0, steps.z, np.nan),
+            np.where(steps.view_rate < 1.5 * usual_views, steps.z, np.nan),
+        ]
+    )
+    silent, unseen = enough(row_max(unexplained), steps.count, LEAST)
+    marked = np.add.reduce(steps.z >= STEP_Z, axis=1)
     return {
-        "follower_steps_per_90d_all": enough(
-            ratio(np.count_nonzero(steps.z >= STEP_Z, axis=1) * 90.0, span), count, LEAST
-        ),
-        "follower_step_without_posts_max_z_all": enough(row_max(silent), count, LEAST),
-        "follower_step_without_views_max_z_all": enough(row_max(unseen), count, LEAST),
-        "follower_refill_per_90d_all": enough(ratio(_refills(steps) * 90.0, span), count, LEAST),
+        "follower_steps_per_90d_all": enough(ratio(marked * 90.0, span), steps.count, LEAST),
+        "follower_step_without_posts_max_z_all": silent,
+        "follower_step_without_views_max_z_all": unseen,
+        "follower_refill_per_90d_all": enough(ratio(_refills(steps) * 90.0, span), steps.count, LEAST),
     }
 
 
-def _evenness(time: np.ndarray, followers: np.ndarray, steps: _Steps) -> dict[str, np.ndarray]:
-    down = np.where(np.isnan(steps.gain), np.nan, steps.gain < 0)
-    usual = row_median(steps.rate)
-    if steps.rate.shape[1] >= DRIP_INTERVALS:
-        windows = np.lib.stride_tricks.sliding_window_view(steps.rate, DRIP_INTERVALS, axis=1)
-        means = windows.mean(axis=2)
-        top = np.argmax(np.where(np.isnan(means), -np.inf, means), axis=1)
-        fastest = _at(windows, top)
-        lift = _at(means, top) / (np.abs(usual) + np.sqrt(np.abs(usual)) + 1.0)
-        evenness = ratio(row_sd(fastest, DRIP_INTERVALS), np.abs(row_mean(fastest, DRIP_INTERVALS)))
-    else:
-        lift = evenness = np.full(steps.rate.shape[0], np.nan)
-    gains = np.where(np.isnan(steps.gain), np.nan, np.maximum(steps.gain, 0))
+def _drip(steps: _Steps) -> dict[str, np.ndarray]:
+    """The fastest stretch of `DRIP_INTERVALS` steps: how far above the usual it lies, and how even it is."""
+    width = steps.rate.shape[1] - DRIP_INTERVALS + 1
+    if width < 1:
+        return {}
+    means = steps.rate[:, :width]
+    for later in range(1, DRIP_INTERVALS):
+        means = means + steps.rate[:, later : later + width]
+    means /= DRIP_INTERVALS
+    top = np.where(known(means), means, -np.inf).argmax(axis=1)
+    fastest = Moments(np.stack([cell(steps.rate, top + later) for later in range(DRIP_INTERVALS)], axis=1))
+    usual = np.abs(steps.usual)
+    lift = cell(means, top) / (usual + np.sqrt(usual) + 1.0)
+    whole = np.where(fastest.count == DRIP_INTERVALS, ratio(fastest.sd, np.abs(fastest.mean)), np.nan)
     return {
-        "follower_loss_day_share_all": row_mean(down, LEAST),
-        "follower_gain_gini_all": row_gini(gains, LEAST),
-        "follower_gain_autocorrelation_all": row_autocorrelation(steps.rate, LEAST),
-        "follower_curve_linearity_all": row_correlation(followers, time, LEAST) ** 2,
-        "follower_drip_lift_all": enough(lift, row_count(steps.rate), LEAST),
-        "follower_drip_evenness_all": enough(evenness, row_count(steps.rate), LEAST),
-        "follower_gain_posts_correlation_all": row_correlation(steps.rate, steps.posted, LEAST),
-        "follower_gain_views_correlation_all": row_correlation(steps.rate, steps.view_rate, LEAST),
+        "follower_drip_lift_all": enough(lift, steps.count, LEAST),
+        "follower_drip_evenness_all": enough(whole, steps.count, LEAST),
+    }
+
+
+def _evenness(columns: np.ndarray, steps: _Steps, gains: Ordered, total: np.ndarray) -> dict[str, np.ndarray]:
+    time, followers = columns[0], columns[1]
+    down = np.add.reduce(steps.gain < 0, axis=1)
+    count = row_count(steps.gain)
+    # followers over time, rate over the next rate, rate over posts, rate over views
+    x, y = np.empty((2, 4, *time.shape))
+    x[0], x[1], x[2:] = followers, _previous(steps.rate), steps.rate
+    y[0], y[1], y[2], y[3] = time, steps.rate, steps.posted, steps.view_rate
+    correlation = row_correlation(x, y, LEAST)
+    return {
+        "follower_loss_day_share_all": enough(down / np.maximum(count, 1), count, LEAST),
+        "follower_gain_gini_all": enough(gains.gini(total), gains.count, LEAST),
+        "follower_curve_linearity_all": correlation[0] ** 2,
+        "follower_gain_autocorrelation_all": correlation[1],
+        "follower_gain_posts_correlation_all": correlation[2],
+        "follower_gain_views_correlation_all": correlation[3],
     }
 
 
 def _views(steps: _Steps) -> dict[str, np.ndarray]:
-    usual = row_median(steps.view_rate)[:, None]
-    spread = MAD_TO_SD * row_mad(steps.view_rate)[:, None] + np.sqrt(np.abs(usual)) + 1.0
-    seen = row_sum(np.where(np.isnan(steps.gain), np.nan, steps.view_rate * steps.days))
-    gained = row_sum(np.where(np.isnan(steps.view_rate), np.nan, steps.gain))
+    rates = steps.view_rates
+    usual = rates.median
+    mad = Ordered(np.abs(steps.view_rate - usual[:, None])).median
+    highest = enough(rates.highest, rates.count, LEAST)
+    both = steps.gain + steps.view_rate
+    seen, gained = filled_sum(np.where(known(both), np.stack([steps.view_rate * steps.days, steps.gain]), 0.0))
     return {
-        "view_gain_max_step_z_all": row_max((steps.view_rate - usual) / spread, LEAST),
+        "view_gain_max_step_z_all": (highest - usual) / (MAD_TO_SD * mad + np.sqrt(np.abs(usual)) + 1.0),
         "follower_gain_per_1000_views_all": enough(
-            ratio(gained * 1000, np.where(seen > 0, seen, np.nan)),
-            row_count(steps.view_rate),
-            LEAST,
+            ratio(gained * 1000, np.where(seen > 0, seen, np.nan)), rates.count, LEAST
         ),
     }
 
 
-def _followings(following: np.ndarray) -> dict[str, np.ndarray]:
-    moves = np.diff(following, axis=1)
-    net = np.abs(row_sum(moves))
-    size = np.where(row_mean(following, LEAST) > 0, row_mean(following, LEAST), np.nan)
+def _followings(following: np.ndarray, moves: np.ndarray) -> dict[str, np.ndarray]:
+    net, walked = filled_sum(zeroed(np.stack([moves, np.abs(moves)])))
+    size = row_mean(following, LEAST)
+    size = np.where(size > 0, size, np.nan)
     return {
-        "following_sawtooth_all": (row_sum(np.abs(moves)) - net) / size,
+        "following_sawtooth_all": (walked - np.abs(net)) / size,
         "following_drop_max_share_all": np.maximum(row_max(-moves, LEAST - 1), 0) / size,
     }
 
 
 def _block_signals(block: Block, histories: Histories) -> dict[str, np.ndarray]:
-    snapshots = histories.snapshots
-    time, followers, following, views = (
-        block.pad(snapshots[name]) for name in ("observed_at", "followers", "following", "total_views")
-    )
-    if time.shape[1] < 2:  # one snapshot has no step
+    columns = block.pad_all([histories.snapshots[name] for name in _COLUMNS])
+    if int(block.lengths[-1]) < 2:  # one snapshot has no step
         return {}
-    steps = _steps(block, histories, time, followers, views)
+    steps = _steps(block, histories, columns)
+    size = row_mean(columns[1])
+    size = np.where(size > 0, size, np.nan)
+    positive = np.where(known(steps.gain), np.maximum(steps.gain, 0), np.nan)
+    gains, total = Ordered(positive), filled_sum(zeroed(positive))
     return {
-        **_velocity(time, followers, views, steps),
-        **_largest_step(followers, time, steps),
+        **_velocity(columns, steps, size),
+        **_largest_step(columns, steps, gains, total),
         **_steps_explained(steps),
-        **_evenness(time, followers, steps),
+        **_drip(steps),
+        **_evenness(columns, steps, gains, total),
         **_views(steps),
-        **_followings(following),
+        **_followings(columns[2], steps.following),
     }
 
 
@@ -333,17 +383,21 @@ def _profile(histories: Histories) -> dict[str, np.ndarray]:
     }
 
 
-def growth_signals(histories: Histories) -> dict[str, np.ndarray]:
+def growth_signals(histories: Histories, *, threads: int | None = None) -> dict[str, np.ndarray]:
     """Compute every growth signal.
+
+    Parameters
+    ----------
+    threads : int, optional
+        One a core by default.
 
     Returns
     -------
     dict of str to ndarray of float64, each of shape (creators,)
         In the order of `histories.creators`; NaN where it cannot be computed.
     """
-    columns = {signal.name: np.full(len(histories.creators), np.nan) for signal in SIGNALS}
-    columns |= _profile(histories)
-    for block in make_blocks(histories.snapshots.offsets):
-        for name, values in _block_signals(block, histories).items():
-            columns[name][block.creators] = values
-    return columns
+    names = [signal.name for signal in SIGNALS]
+    offsets = histories.snapshots.offsets
+    return block_signals(names, offsets, lambda block: _block_signals(block, histories), threads=threads) | _profile(
+        histories
+    )

@@ -5,11 +5,12 @@ Everything downstream reads a `Histories`: events after `as_of`, or first observ
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from features.tables import ACCOUNT_COUNTS, ACCOUNT_FLAGS, RELATIONS, TEXT, TIME, Tables
+from features.tables import ACCOUNT_COUNTS, ACCOUNT_FLAGS, PLATFORMS, RELATIONS, TEXT, TIME, Tables
 
 #: Columns of the posts and snapshots that signals read, in arrays; times in days since 1970-01-01 UTC.
 POST_TIMES, POST_COUNTS = (
@@ -86,10 +87,15 @@ class Histories:
     audience: Events
     authors: pd.Index
 
-    @property
+    @cached_property
     def followers(self) -> np.ndarray:
         """Followers known at `as_of`, float64 of shape (creators,), NaN where unknown."""
         return _numbers(self.creators["followers"])
+
+    @cached_property
+    def platforms(self) -> np.ndarray:
+        """Position of each creator's platform in `features.tables.PLATFORMS`, int64 of shape (creators,)."""
+        return pd.Index(PLATFORMS).get_indexer(pd.Index(self.creators["platform"]))
 
 
 def _numbers(values: pd.Series) -> np.ndarray:

@@ -28,7 +28,7 @@ def registry_hash() -> str:
     return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def compute_signals(histories: Histories, crowd: Crowd | None = None) -> pd.DataFrame:
+def compute_signals(histories: Histories, crowd: Crowd | None = None, *, threads: int | None = None) -> pd.DataFrame:
     """Compute every registered signal of every creator.
 
     Parameters
@@ -36,6 +36,8 @@ def compute_signals(histories: Histories, crowd: Crowd | None = None) -> pd.Data
     crowd : Crowd, optional
         What is known of the creators together, from `features.coordination.make_crowd`; without it the signals of scope
         "crowd" are missing, so that a creator's row is the same alone and among others.
+    threads : int, optional
+        Of the families of numbers; one a core by default. The result does not depend on it.
 
     Returns
     -------
@@ -44,8 +46,8 @@ def compute_signals(histories: Histories, crowd: Crowd | None = None) -> pd.Data
         where the history does not carry it, never infinite.
     """
     columns = (
-        engagement.engagement_signals(histories)
-        | growth.growth_signals(histories)
+        engagement.engagement_signals(histories, threads=threads)
+        | growth.growth_signals(histories, threads=threads)
         | comments.comments_signals(histories)
         | audience.audience_signals(histories)
         | content.content_signals(histories)

@@ -16,7 +16,16 @@ import pandas as pd
 
 from features.sources import values
 from features.sources.files import list_files, read_file
-from features.sources.mappings import ColumnRule, Conflict, Mapping, MappingError, Part, known_mappings, read_mapping
+from features.sources.mappings import (
+    Alias,
+    ColumnRule,
+    Conflict,
+    Mapping,
+    MappingError,
+    Part,
+    known_mappings,
+    read_mapping,
+)
 from features.tables import CONTRACT, COUNT, FLAG, MONEY, TEXT, TIME, Problem, TableError, Tables, check_tables
 
 __all__ = ["ImportReport", "MappingError", "TableReport", "import_tables", "known_mappings", "read_mapping"]
@@ -122,17 +131,29 @@ def import_tables(
     if not problems:
         frames = _join_parts(mapping, chunks, report)
         frames, problems = _decide_repeats(mapping, frames, report)
+        frames = _sum_changes(mapping, frames, report)
     else:
         frames = {}
     if problems:
         raise TableError(problems)
     try:
-        tables = check_tables({name: frame.reset_index(drop=True) for name, frame in frames.items()})
+        empty = {name: _empty(name, report) for name in mapping.without}
+        tables = check_tables({name: frame.reset_index(drop=True) for name, frame in frames.items()} | empty)
     except TableError as error:
         raise TableError(_in_the_files(error.problems, frames)) from error
     for name, table in tables.items():
         report.tables[name].kept = len(table)
     return tables, report
+
+
+def _empty(table: str, report: ImportReport) -> pd.DataFrame:
+    """A table that the source has no rows for, with the columns that are required."""
+    report.tables[table] = TableReport()
+    report.notes.append(f"{table}: not in the files, written without rows")
+    columns = CONTRACT[table].schema.columns
+    return pd.DataFrame(
+        {name: pd.Series(dtype=dtype) for name, dtype in CONTRACT[table].columns.items() if columns[name].required}
+    )
 
 
 def _names(files: list[Path]) -> dict[Path, str]:
@@ -215,6 +236,12 @@ def _parse(
         seconds, wrong = values.parse_durations(values.clean(raw_text, TIME, rule.empty))
         return _by_duration(rule, seconds), wrong, values.EXPECTED_DURATION
     unmapped = np.zeros(len(text), dtype=bool)
+    if rule.alias:
+        return _renamed(rule, rule.alias, text, raw)
+    if rule.filled:
+        return text.notna().astype(FLAG), unmapped, values.EXPECTED[FLAG]
+    if rule.changes:
+        return *values.parse_changes(text), values.EXPECTED_CHANGE
     if rule.first_entry:
         text = _first_entries(rule, text)
     if rule.value_map is not None:
@@ -229,14 +256,16 @@ def _parse(
     return parsed, wrong, values.EXPECTED[rule.dtype] if rule.dtype != TEXT else "an id with all its digits"
 
 
-_MANGLED = r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]+"
+# an exponent has at most three digits: 3e3966149153 is a hash
+_MANGLED = r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,3}"
 
 
 def _typed(rule: ColumnRule, text: pd.Series) -> values.Parsed:
     if rule.dtype == COUNT:
         return values.parse_counts(text, decimal=rule.decimal)
     if rule.dtype == TIME:
-        return values.parse_times(text, zone=rule.zone, formats=rule.formats, unit=rule.unit)
+        times, wrong = values.parse_times(text, zone=rule.zone, formats=rule.formats, unit=rule.unit)
+        return times + pd.Timedelta(days=rule.days_later), wrong
     if rule.dtype == FLAG:
         return values.parse_flags(text)
     if rule.dtype == MONEY:
@@ -251,10 +280,25 @@ def _typed(rule: ColumnRule, text: pd.Series) -> values.Parsed:
 def _seen(rule: ColumnRule, text: pd.Series, now: pd.Timestamp | None) -> values.Parsed:
     """Times of observation: a day without a clock is its end, so that nothing is known before it was seen."""
     times, wrong = values.parse_times(text, zone=rule.zone, formats=rule.formats, unit=rule.unit, day_end=True)
+    times = times + pd.Timedelta(days=rule.days_later)
     if now is not None and (times > now).any():
-        begun, _ = _typed(rule, text)
+        begun, _ = values.parse_times(text, zone=rule.zone, formats=rule.formats, unit=rule.unit)
         times = times.mask((begun <= now) & (times > now), now)
     return times, wrong
+
+
+def _renamed(rule: ColumnRule, alias: Alias, text: pd.Series, raw: pd.DataFrame) -> tuple[pd.Series, np.ndarray, str]:
+    """Ids by the other name that the file shows of them, wherever they stand."""
+    ids, wrong = _typed(rule, text)
+    others, mangled = _typed(rule, values.clean(raw[alias.column], rule.dtype, rule.empty))
+    shown = ids.notna() & others.notna() & values.clean(raw[alias.where], TEXT).eq(alias.value)
+    pairs = pd.DataFrame({"id": ids, "other": others})[shown].drop_duplicates()
+    doubtful = pairs.loc[pairs["id"].duplicated(keep=False), "id"]
+    names = pairs.set_index("id")["other"]
+    wrong = wrong | mangled | (shown & ids.isin(doubtful.tolist())).to_numpy(dtype=bool)
+    if not doubtful.empty:
+        return ids, wrong, f"one {alias.column} for each {rule.column} where {alias.where} is {alias.value}"
+    return ids.map(names).astype("str").fillna(ids), wrong, "an id with all its digits"
 
 
 def _by_duration(rule: ColumnRule, seconds: pd.Series) -> pd.Series:
@@ -308,6 +352,7 @@ def _join_parts(mapping: Mapping, chunks: list[tuple[Part, pd.DataFrame]], repor
         if rule.latest_of
     }
     joined: Tables = {}
+    changes = _change_columns(mapping)
     for table in frames:
         table_report = report.tables.setdefault(table, TableReport())
         kept = []
@@ -322,14 +367,14 @@ def _join_parts(mapping: Mapping, chunks: list[tuple[Part, pd.DataFrame]], repor
                     }
                 )
                 kept.append(_drop_empty(part, filled, table_report))
-        joined[table] = _in_order(table, pd.concat(kept, ignore_index=True))
+        joined[table] = _in_order(table, pd.concat(kept, ignore_index=True), changes.get(table, ()))
     for source, moment in latest.items():
-        told = [
+        told = dict.fromkeys(
             f"{part.table}.{rule.name}"
             for part in mapping.parts
             for rule in part.columns.values()
             if rule.latest_of == source
-        ]
+        )
         when = "nothing" if pd.isna(moment) else f"{moment:%Y-%m-%dT%H:%M:%SZ}"
         report.notes.append(f"{' and '.join(told)}: not in the files, taken as the latest {'.'.join(source)}, {when}")
     return joined
@@ -343,10 +388,41 @@ def _drop_empty(part: Part, chunk: pd.DataFrame, report: TableReport) -> pd.Data
     return chunk
 
 
-def _in_order(table: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns in the order of the contract, each of its dtype."""
+def _in_order(table: str, frame: pd.DataFrame, changes: Iterable[str]) -> pd.DataFrame:
+    """Columns in the order of the contract, each of its dtype; changes may have a sign and parts."""
     dtypes = {name: dtype for name, dtype in CONTRACT[table].columns.items() if name in frame}
-    return frame[[*dtypes, _FILE, _ROW]].astype(dtypes)
+    return frame[[*dtypes, _FILE, _ROW]].astype(dtypes | dict.fromkeys(changes, "Float64"))
+
+
+def _change_columns(mapping: Mapping) -> dict[str, list[str]]:
+    """Columns that hold changes, by table."""
+    columns: dict[str, list[str]] = {}
+    for part in mapping.parts:
+        own = columns.setdefault(part.table, [])
+        own += [name for name, rule in part.columns.items() if rule.changes and name not in own]
+    return columns
+
+
+def _sum_changes(mapping: Mapping, frames: Tables, report: ImportReport) -> Tables:
+    """Counts from their changes: running sums from the lowest start at which none is negative.
+
+    The start is not in the files, so the counts are the least that they can have been. Over a change that is not known
+    the sum goes on without it, and the count is missing there: neighbours still differ by what they changed.
+    """
+    summed = dict(frames)
+    for table, columns in _change_columns(mapping).items():
+        for column in columns if table in frames else ():
+            frame = summed[table]
+            ordered = frame.sort_values(["creator_id", "observed_at"], kind="stable")
+            levels = ordered.groupby("creator_id")[column].cumsum()
+            lowest = levels.groupby(ordered["creator_id"]).transform("min").clip(upper=0)
+            summed[table] = frame.assign(**{column: (levels - lowest).round().astype(COUNT)})  # by the index of frame
+            unknown = int(frame[column].isna().sum())
+            report.notes.append(
+                f"{table}.{column}: changes summed from an unknown start, the least that it can have been"
+                + (f"; changes that are not known, left out of the sum: {unknown:,}" if unknown else "")
+            )
+    return summed
 
 
 def _decide_repeats(mapping: Mapping, frames: Tables, report: ImportReport) -> tuple[Tables, list[Problem]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from features.sources import values
-from features.tables import CONTRACT, COUNT, REQUIRED_TABLES, TEXT, TIME
+from features.tables import CONTRACT, COUNT, FLAG, REQUIRED_TABLES, TEXT, TIME
 
 KEEPS = ("first", "last", "max", "latest")
 _OTHERWISE = ("error", "keep", "null")
@@ -32,6 +32,15 @@ class DurationStep:
 
 
 @dataclass(frozen=True)
+class Alias:
+    """Rows that show two names of one account: where `where` has the value `value`, the id is also called `column`."""
+
+    column: str
+    where: str
+    value: str
+
+
+@dataclass(frozen=True)
 class ColumnRule:
     """Where the values of one column of the contract come from, and how they are written.
 
@@ -45,6 +54,14 @@ class ColumnRule:
         One text for every row, read as if it stood in the file.
     latest_of : tuple of str
         Table and column whose latest time every row gets; empty where not meant.
+    days_later : int
+        Days after the written time that are meant.
+    filled : bool
+        Whether a value, whatever it is, means true and none means false.
+    alias : Alias or None
+        How the file shows that an id is also known by another name; it then has that name in every row.
+    changes : bool
+        Whether the values are changes since the row before, to be summed.
     """
 
     name: str
@@ -63,11 +80,16 @@ class ColumnRule:
     decimal: str = "."
     empty: tuple[str, ...] = ()
     prefix: str = ""
+    days_later: int = 0
+    filled: bool = False
+    alias: Alias | None = None
+    changes: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns of the file that are read."""
-        return tuple(name for name in (self.column, self.hashtags) if name)
+        aliases = (self.alias.column, self.alias.where) if self.alias else ()
+        return tuple(name for name in (self.column, self.hashtags, *aliases) if name)
 
 
 @dataclass(frozen=True)
@@ -104,12 +126,15 @@ class Mapping:
         In the order of the file.
     conflicts : dict of str to Conflict
         By table.
+    without : tuple of str
+        Required tables that the source has no rows for.
     """
 
     name: str
     about: dict[str, Any]
     parts: tuple[Part, ...]
     conflicts: dict[str, Conflict]
+    without: tuple[str, ...] = ()
     separator: str = ","
     encoding: str = "utf-8-sig"
 
@@ -225,12 +250,15 @@ class _Reader:
                 parts.append(self.part(table, part, defaults))
                 if "on_conflict" in part:
                     self.add_conflict(table, part, conflicts)
-        self.check_tables(parts)
+        without = self.texts("", keys, "without")
+        self.check_keys("without", without, [name for name in REQUIRED_TABLES if name != "creators"], "table")
+        self.check_tables(parts, without)
         return Mapping(
             name=Path(self.label).stem,
             about=self.get("", keys, "source", {}),
             parts=tuple(parts),
             conflicts=conflicts,
+            without=without,
             separator=self.get("", keys, "separator", ","),
             encoding=self.get("", keys, "encoding", "utf-8-sig"),
         )
@@ -306,9 +334,28 @@ class _Reader:
             decimal=self.decimal(where, keys, defaults.decimal),
             empty=self.texts(where, keys, "empty", defaults.empty),
             prefix=defaults.prefix if name in _PREFIXED else "",
+            days_later=self.get(where, keys, "days_later", 0),
+            filled=self.get(where, keys, "filled", False),
+            alias=self.alias(where, keys),
+            changes=self.get(where, keys, "changes", False),
         )
+        if rule.changes and table != "snapshots":
+            raise self.refuse(f"{where}.changes", "only snapshots are in an order in which changes can be summed")
         self.check_results(where, rule, allowed_values(table, name))
         return rule
+
+    def alias(self, where: str, keys: dict[str, Any]) -> Alias | None:
+        found: dict[str, Any] = self.get(where, keys, "same_as", {})
+        if not found:
+            return None
+        where = f"{where}.same_as"
+        self.check_keys(where, found, ("column", "where"))
+        rows: dict[str, Any] = self.get(where, found, "where", {})
+        column: str = self.get(where, found, "column", "")
+        if not column or len(rows) != 1:
+            raise self.refuse(where, 'expected such as { column = "username", where = { is_owner = "1" } }')
+        ((name, value),) = rows.items()
+        return Alias(column, name, _written(value))
 
     def latest_of(self, where: str, keys: dict[str, Any]) -> tuple[str, ...]:
         target: str = self.get(where, keys, "latest_of", "")
@@ -361,12 +408,15 @@ class _Reader:
             if result not in allowed:
                 raise self.refuse(where, f"found {result!r}; one of {', '.join(allowed)}")
 
-    def check_tables(self, parts: list[Part]) -> None:
+    def check_tables(self, parts: list[Part], without: tuple[str, ...]) -> None:
         """Refuse a mapping whose tables could never keep the contract."""
         given = {table: [part for part in parts if part.table == table] for table in CONTRACT}
         for table in REQUIRED_TABLES:
-            if not given[table]:
-                raise self.refuse(f"[[{table}]]", f"missing; {' and '.join(REQUIRED_TABLES)} are required")
+            if given[table] and table in without:
+                raise self.refuse("without", f"{table} is among them, and [[{table}]] is there")
+            if not given[table] and table not in without:
+                hint = "" if table == "creators" else f"; without = [{table!r}] where the source has none"
+                raise self.refuse(f"[[{table}]]", f"missing; {' and '.join(REQUIRED_TABLES)} are required{hint}")
         for table, own in given.items():
             columns = CONTRACT[table].schema.columns
             needed = {name for name, column in columns.items() if column.required}
@@ -381,7 +431,12 @@ class _Reader:
                 raise self.refuse(f"{table}.columns", f"missing {', '.join(missing)}{hint}")
         for part in parts:
             for rule in part.columns.values():
+                self.check_changes(f"{part.table}.columns.{rule.name}.changes", rule, given[part.table])
                 self.check_latest_of(f"{part.table}.columns.{rule.name}.latest_of", rule, given)
+
+    def check_changes(self, where: str, rule: ColumnRule, parts: list[Part]) -> None:
+        if any(part.columns[rule.name].changes != rule.changes for part in parts if rule.name in part.columns):
+            raise self.refuse(where, "one part of the table has changes there, another has not")
 
     def check_latest_of(self, where: str, rule: ColumnRule, given: dict[str, list[Part]]) -> None:
         if not rule.latest_of:
@@ -402,7 +457,7 @@ class _Defaults:
     prefix: str
 
 
-_SETTINGS = ("source", "id_prefix", "timezone", "decimal", "empty", "separator", "encoding")
+_SETTINGS = ("source", "without", "id_prefix", "timezone", "decimal", "empty", "separator", "encoding")
 _PART_KEYS = ("files", "records", "columns", "unknown", "drop_empty", "on_conflict", "timezone", "decimal", "empty")
 #: Ids that platforms give: two sources may share them by chance.
 _PREFIXED = ("creator_id", "post_id", "comment_id", "author_id", "account_id")
@@ -411,9 +466,10 @@ _PREFIXED = ("creator_id", "post_id", "comment_id", "author_id", "account_id")
 def _rule_keys(dtype: str) -> tuple[str, ...]:
     common = ("column", "constant", "values", "otherwise", "empty")
     special = {
-        COUNT: ("decimal",),
-        TIME: ("latest_of", "timezone", "format", "unit"),
-        TEXT: ("first_entry", "hashtags", "by_duration"),
+        COUNT: ("decimal", "changes"),
+        TIME: ("latest_of", "timezone", "format", "unit", "days_later"),
+        TEXT: ("first_entry", "hashtags", "by_duration", "same_as"),
+        FLAG: ("filled",),
     }
     return common + special.get(dtype, ())
 

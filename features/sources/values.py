@@ -122,6 +122,21 @@ def parse_counts(text: pd.Series, *, decimal: str = ".") -> Parsed:
     return counts, text.notna().to_numpy(dtype=bool) & ~known
 
 
+#: What was expected of a change, in the words of `EXPECTED`.
+EXPECTED_CHANGE = "a change such as 120, -35 or 22551.75"
+
+
+def parse_changes(text: pd.Series) -> Parsed:
+    """Numbers with a sign, a point and no separators: what a count changed by.
+
+    Returns
+    -------
+    Series of Float64, ndarray of bool
+    """
+    number = text.where(text.str.fullmatch(r"[+-]?[0-9]{1,15}(?:\.[0-9]+)?", na=False)).astype("Float64")
+    return number, (number.isna() & text.notna()).to_numpy(dtype=bool)
+
+
 def parse_money(text: pd.Series) -> Parsed:
     """Decimal numbers of 0 or more, with a point; commas may separate thousands."""
     number = text.where(text.str.fullmatch(r"(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]+)?", na=False))

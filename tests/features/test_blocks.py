@@ -9,45 +9,67 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from features.blocks import (
+    CHUNK,
+    LANES,
     Block,
-    detrend,
+    Moments,
+    Ordered,
+    block_signals,
     make_blocks,
     ratio,
-    row_autocorrelation,
     row_correlation,
     row_count,
     row_cusum,
-    row_cv,
     row_entropy,
-    row_gini,
     row_mad,
     row_max,
     row_mean,
     row_median,
-    row_quantile,
-    row_robust_z,
-    row_sd,
-    row_slope,
     row_sum,
+    trend,
 )
 
 NAN = np.nan
 Statistic = Callable[[np.ndarray], np.ndarray]
 
+
+def _sd(x: np.ndarray) -> np.ndarray:
+    return Moments(x).sd
+
+
+def _gini_of(x: np.ndarray) -> np.ndarray:
+    return Ordered(x).gini(row_sum(x))
+
+
+def _cusum(x: np.ndarray) -> np.ndarray:
+    return row_cusum(Moments(x))
+
+
+def _autocorrelation(x: np.ndarray) -> np.ndarray:
+    return row_correlation(
+        np.pad(x, ((0, 0), (0, 1)), constant_values=NAN), np.pad(x, ((0, 0), (1, 0)), constant_values=NAN)
+    )
+
+
+def _days(x: np.ndarray) -> np.ndarray:
+    return np.broadcast_to(np.arange(x.shape[1]) / 7.0, x.shape)
+
+
 STATISTICS: dict[str, Statistic] = {
     "sum": row_sum,
     "mean": row_mean,
-    "sd": row_sd,
-    "cv": row_cv,
+    "sd": _sd,
     "max": row_max,
-    "quantile": lambda x: row_quantile(x, 0.1),
+    "quantile": lambda x: Ordered(x).quantile(0.1),
     "median": row_median,
+    "highest": lambda x: Ordered(x).highest,
     "mad": row_mad,
-    "gini": lambda x: row_gini(np.abs(x)),
+    "gini": lambda x: _gini_of(np.abs(x)),
     "correlation": lambda x: row_correlation(x, np.broadcast_to(np.arange(x.shape[1]) % 5.0, x.shape)),
-    "autocorrelation": row_autocorrelation,
-    "slope": lambda x: row_slope(x, np.broadcast_to(np.arange(x.shape[1]) / 7.0, x.shape)),
-    "cusum": row_cusum,
+    "autocorrelation": _autocorrelation,
+    "slope": lambda x: trend(x, _days(x))[0],
+    "residual": lambda x: row_max(trend(x, _days(x))[1]),
+    "cusum": _cusum,
     "entropy": lambda x: row_entropy(np.abs(np.floor(x)) % 6, 6),
 }
 
@@ -88,7 +110,7 @@ def test_level_and_spread_agree_with_pandas(x: np.ndarray) -> None:
     _agree(row_count(x), frame.count(axis=1))
     _agree(row_sum(x), frame.sum(axis=1))
     _agree(row_mean(x), frame.mean(axis=1))
-    _agree(row_sd(x), frame.std(axis=1))
+    _agree(_sd(x), frame.std(axis=1))
     _agree(row_max(x), frame.max(axis=1))
     _agree(row_median(x), frame.median(axis=1))
 
@@ -96,7 +118,7 @@ def test_level_and_spread_agree_with_pandas(x: np.ndarray) -> None:
 @settings(max_examples=30)
 @given(rows_with_gaps, st.floats(0, 1))
 def test_quantile_agrees_with_numpy(x: np.ndarray, q: float) -> None:
-    _agree(row_quantile(x, q), _each(x, lambda row: np.quantile(row, q), 1))
+    _agree(Ordered(x).quantile(q), _each(x, lambda row: np.quantile(row, q), 1))
 
 
 @settings(max_examples=30)
@@ -108,7 +130,7 @@ def test_median_deviation_agrees_with_scipy(x: np.ndarray) -> None:
 @settings(max_examples=30)
 @given(rows_with_gaps)
 def test_gini_agrees_with_all_pairs(x: np.ndarray) -> None:
-    _agree(row_gini(np.abs(x)), _each(np.abs(x), _gini, 2))
+    _agree(_gini_of(np.abs(x)), _each(np.abs(x), _gini, 1))
 
 
 def _pearson(a: np.ndarray, b: np.ndarray, least: int) -> float:
@@ -129,13 +151,13 @@ def test_correlation_and_slope_agree_with_scipy(pair: tuple[np.ndarray, np.ndarr
         both = ~(np.isnan(a) | np.isnan(b))
         flat = both.sum() < 3 or np.ptp(b[both]) == 0
         slopes.append(NAN if flat else stats.linregress(b[both], a[both]).slope)
-    _agree(row_slope(x, y), np.array(slopes))
+    _agree(trend(np.where(np.isnan(y), NAN, x), y)[0], np.array(slopes))
 
 
 @settings(max_examples=30)
 @given(rows_with_gaps)
 def test_autocorrelation_agrees_with_scipy(x: np.ndarray) -> None:
-    _agree(row_autocorrelation(x), np.array([_pearson(row[:-1], row[1:], 5) for row in x]))
+    _agree(_autocorrelation(x), np.array([_pearson(row[:-1], row[1:], 3) for row in x]))
 
 
 @settings(max_examples=30)
@@ -146,21 +168,21 @@ def test_cusum_agrees_with_numpy(x: np.ndarray) -> None:
             return NAN
         return np.abs(np.cumsum(row - row.mean())).max() / (row.std(ddof=1) * np.sqrt(row.size))
 
-    _agree(row_cusum(x), _each(x, oracle, 10))
+    _agree(_cusum(x), _each(x, oracle, 2))
 
 
 @settings(max_examples=30)
 @given(rows_with_gaps)
 def test_entropy_agrees_with_scipy(x: np.ndarray) -> None:
     labels = np.abs(np.floor(x)) % 6
-    _agree(row_entropy(labels, 6), _each(labels, lambda row: stats.entropy(np.bincount(row.astype(int)), base=2), 5))
+    _agree(row_entropy(labels, 6), _each(labels, lambda row: stats.entropy(np.bincount(row.astype(int)), base=2), 1))
 
 
 @settings(max_examples=30)
 @given(rows_with_gaps)
 def test_detrend_leaves_what_a_fitted_line_leaves(x: np.ndarray) -> None:
     t = np.broadcast_to(np.arange(x.shape[1]) / 4.0, x.shape)
-    found = detrend(x, t)
+    _, found = trend(x, t)
     for row, days, residual in zip(x, t, found, strict=True):
         known = ~np.isnan(row)
         if known.sum() >= 3:
@@ -183,7 +205,7 @@ def test_padding_and_neighbours_change_not_one_bit(name: str, width: int, paddin
 
 
 @pytest.mark.parametrize("name", sorted(set(STATISTICS) - {"sum"}))
-@pytest.mark.parametrize("shape", [(3, 0), (3, 1), (3, 12), (0, 5)])
+@pytest.mark.parametrize("shape", [(3, 1), (3, 12), (0, 5)])
 def test_rows_without_values_are_nan_and_warn_of_nothing(name: str, shape: tuple[int, int]) -> None:
     with np.errstate(all="raise"):
         found = STATISTICS[name](np.full(shape, NAN))
@@ -206,12 +228,13 @@ def test_equal_values_have_no_spread_whatever_their_rounding(value: float, count
     constant, t = np.full((1, count), value), np.arange(count)[None, :] + 20_000.3
     noise = np.random.default_rng(1).normal(size=(1, count)) * 1e6
     assert row_mean(constant)[0] == value
-    assert row_sd(constant)[0] == 0
-    assert np.isnan(row_cusum(constant)[0])
+    assert _sd(constant)[0] == 0
+    assert np.isnan(_cusum(constant)[0])
     assert np.isnan(row_correlation(constant, noise)[0])
     assert np.isnan(row_correlation(noise, constant)[0])
-    assert row_slope(constant, t)[0] == 0
-    assert not detrend(constant, t).any()
+    slope, residual = trend(constant, t)
+    assert slope[0] == 0
+    assert not residual.any()
 
 
 def test_a_rate_that_is_constant_but_for_the_rounding_of_times_has_no_correlation() -> None:
@@ -219,32 +242,27 @@ def test_a_rate_that_is_constant_but_for_the_rounding_of_times_has_no_correlatio
     views = np.random.default_rng(1).normal(size=days.shape) * 1e6
     assert np.ptp(1e6 / days) > 0
     assert np.isnan(row_correlation(1e6 / days, views)[0])
-    assert np.isnan(row_autocorrelation(1e6 / days)[0])
+    assert np.isnan(_autocorrelation(1e6 / days)[0])
 
 
 def test_hand_computed_statistics() -> None:
     x = np.array([[1.0, NAN, 2, 4, 3], [5, 5, 5, NAN, NAN]])
     np.testing.assert_allclose(row_mean(x), [2.5, 5])
-    np.testing.assert_allclose(row_sd(x), [np.sqrt(5 / 3), 0])
-    np.testing.assert_allclose(row_quantile(x, 0.1), [1.3, 5])
+    np.testing.assert_allclose(_sd(x), [np.sqrt(5 / 3), 0])
+    np.testing.assert_allclose(Ordered(x).quantile(0.1), [1.3, 5])
     np.testing.assert_allclose(row_mad(x), [1, 0])
-    np.testing.assert_allclose(row_gini(x), [0.25, 0])
-    np.testing.assert_allclose(row_robust_z(x, floor=0.5)[0], (x[0] - 2.5) / (1.4826 + 0.5))
-    assert np.isnan(row_robust_z(x)[1]).all()
+    np.testing.assert_allclose(_gini_of(x), [0.25, 0])
+    np.testing.assert_allclose(row_entropy(np.array([[0.0, 1, 1, 0, NAN]]), 2), [1])
 
 
 @pytest.mark.parametrize(
     "statistic",
     [
         row_mean,
-        row_sd,
         row_median,
         row_mad,
         row_max,
-        row_gini,
-        row_cusum,
         lambda x, least: row_correlation(x, x, least),
-        lambda x, least: row_slope(x, x, least),
         lambda x, least: row_entropy(x, 9, least),
     ],
 )
@@ -271,7 +289,9 @@ def test_blocks_hold_every_row_once_and_keep_to_their_cells(lengths: list[int], 
     seen: list[int] = []
     for block in make_blocks(offsets, cells=cells):
         padded = block.pad(flat)
-        assert padded.size <= cells or padded.shape[0] == 1
+        assert block.lengths.max() * len(block.lengths) <= cells or padded.shape[0] == 1
+        assert padded.shape[1] % LANES == 0
+        assert padded.shape[1] < block.lengths.max() + LANES
         for creator, row in zip(block.creators, padded, strict=True):
             known = flat[offsets[creator] : offsets[creator + 1]]
             assert np.array_equal(row, np.pad(known, (0, row.size - known.size), constant_values=NAN), equal_nan=True)
@@ -282,5 +302,38 @@ def test_blocks_hold_every_row_once_and_keep_to_their_cells(lengths: list[int], 
 def test_last_cells_of_each_row() -> None:
     (block,) = make_blocks(_offsets([2, 4]))
     assert isinstance(block, Block)
-    assert block.last(3).tolist() == [[True, True, False, False], [False, True, True, True]]
+    assert block.last(3).tolist() == [[True] * 2 + [False] * 6, [False] + [True] * 3 + [False] * 4]
     assert (block.last(9) == block.present).all()
+
+
+def test_newest_cells_of_each_row() -> None:
+    (block,) = make_blocks(_offsets([2, 4]))
+    newest = block.newest(block.pad_all([np.arange(6.0), np.arange(6.0) * 10]), 3)
+    np.testing.assert_array_equal(newest[0], [[NAN, 0, 1], [3, 4, 5]])
+    np.testing.assert_array_equal(newest[1], newest[0] * 10)
+
+
+def test_signals_do_not_depend_on_the_number_of_threads() -> None:
+    rng = np.random.default_rng(4)
+    offsets = _offsets(rng.integers(0, 400, 300).tolist())
+    flat = rng.lognormal(3, 2, int(offsets[-1]))
+    found = [
+        block_signals(["sum", "never"], offsets, lambda block: {"sum": row_sum(block.pad(flat))}, threads=threads)
+        for threads in (1, 2, 5)
+    ]
+    for columns in found:
+        assert np.isnan(columns["never"]).all()
+        np.testing.assert_array_equal(columns["sum"], found[0]["sum"])
+    np.testing.assert_array_equal(np.isnan(found[0]["sum"]), np.diff(offsets) == 0)
+
+
+def test_what_numpy_adds_at_once_does_not_depend_on_zeros_behind() -> None:
+    # what `filled_sum` relies on; a NumPy that adds in another order would show here first
+    rng = np.random.default_rng(5)
+    for length in range(1, CHUNK + 1):
+        row = rng.lognormal(0, 5, length)
+        sums = {
+            np.add.reduce(np.pad(row, (0, width - length))[None], axis=-1)[0]
+            for width in range(-(-length // LANES) * LANES, CHUNK + 1, LANES)
+        }
+        assert len(sums) == 1

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from math import e, log, sqrt
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from features.engagement import EXPECTED_RATE_AT_30K, SIGNALS
+from features.histories import make_histories
+from features.signals import compute_signals
+from features.tables import Tables
 
 Maker = Callable[..., pd.DataFrame]
 Compute = Callable[..., pd.Series]
@@ -20,8 +24,10 @@ def _expect(signals: pd.Series, expected: dict[str, float]) -> None:
     pd.testing.assert_series_equal(found, pd.Series(expected, name=found.name, dtype=float), rtol=1e-9, atol=1e-12)
 
 
-@pytest.fixture
-def ladder(posts_of: Maker) -> pd.DataFrame:
+# ---- every signal by hand
+
+
+def _ladder_posts(posts_of: Maker) -> pd.DataFrame:
     """Ten posts, one a day at noon: 10, 20 … 100 likes, a tenth of them comments, ten times of them views."""
     likes = [10 * number for number in range(1, 11)]
     return posts_of(
@@ -34,58 +40,184 @@ def ladder(posts_of: Maker) -> pd.DataFrame:
     )
 
 
-def test_rates_and_levels(ladder: pd.DataFrame, signals_of: Compute) -> None:
-    _expect(
-        signals_of(ladder, followers=1000),
-        {
-            "engagement_rate_by_followers_median_30p": 0.0605,
-            "engagement_rate_by_views_median_30p": 0.11,
-            "like_rate_by_followers_median_30p": 0.055,
-            "comment_rate_by_followers_median_30p": 0.0055,
-            "like_rate_by_views_median_30p": 0.1,
-            "comment_rate_by_views_median_30p": 0.01,
-            "view_rate_by_followers_median_30p": 0.55,
-            "comments_per_like_median_30p": 0.1,
-            "shares_per_like_median_30p": (2 / 50 + 2 / 60) / 2,
-            "saves_per_like_median_30p": 1,
-            "engagement_level_against_size_30p": log(0.0605 / 0.032) + 0.16 * log(1000 / 30_000),
-        },
+def _ladder(make: SimpleNamespace) -> Tables:
+    return make.tables(_ladder_posts(make.posts), followers=1000)
+
+
+def _ten_against_twenty(make: SimpleNamespace) -> Tables:
+    """Likes and comments: 10⁶ - 1 five times, 99 twenty times, 9 ten times."""
+    return make.tables(make.posts("c1", [10**6] * 5 + [90] * 20 + [8] * 10, [0] * 5 + [9] * 20 + [1] * 10))
+
+
+def _mirrored(make: SimpleNamespace) -> Tables:
+    """Logs of 1 + likes are 3, 1, 0, 2, 4 and back again times log 2, those of views twice as much: no trend."""
+    powers = [3, 1, 0, 2, 4, 4, 2, 0, 1, 3]
+    return make.tables(make.posts("c1", [2**k - 1 for k in powers], views=[4**k - 1 for k in powers]))
+
+
+def _burst(make: SimpleNamespace) -> Tables:
+    """Of 21 posts the one in the middle stands out."""
+    return make.tables(make.posts("c1", [100] * 10 + [1000] + [100] * 10))
+
+
+def _in_turns(make: SimpleNamespace) -> Tables:
+    return make.tables(make.posts("c1", [10, 100] * 4 + [10]))
+
+
+def _doubling(make: SimpleNamespace) -> Tables:
+    """Likes of 2ᵏ - 1 lie on a line in log(1 + likes), each day log 2 higher."""
+    return make.tables(make.posts("c1", [2**k - 1 for k in range(10)]))
+
+
+def _shifted(make: SimpleNamespace) -> Tables:
+    """Likes and views of the later five of ten daily posts lie a step above the earlier five."""
+    return make.tables(make.posts("c1", [0] * 5 + [1] * 5, views=[9] * 5 + [99] * 5))
+
+
+def _talk_shifted(make: SimpleNamespace) -> Tables:
+    return make.tables(make.posts("c1", [3] * 10, [0] * 5 + [9] * 5))
+
+
+def _liking_shifted(make: SimpleNamespace) -> Tables:
+    return make.tables(make.posts("c1", [0] * 5 + [1] * 5, views=[1] * 10))
+
+
+def _silent(make: SimpleNamespace) -> Tables:
+    return make.tables(make.posts("c1", [5] * 10, [0, 0, 0, 1, 1, 1, 1, 1, None, None]))
+
+
+def _some_of_each(make: SimpleNamespace) -> Tables:
+    """Of eight posts 5 to 8 have a like, 4, 6, 7 and 8 a comment, 1, 2, 3 and 8 a view."""
+    return make.tables(
+        make.posts("c1", [0, 0, 0, 0, 1, 1, 1, 1], [0, 0, 0, 1, 0, 1, 1, 1], views=[1, 1, 1, 0, 0, 0, 0, 1])
     )
 
 
-def test_shapes(ladder: pd.DataFrame, signals_of: Compute) -> None:
-    _expect(
-        signals_of(ladder),
-        {
-            "likes_cv_all": sqrt(8250 / 9) / 55,
-            "likes_gini_all": 165 / 550,
-            "likes_max_to_median_all": 100 / 55,
-            "likes_p10_to_median_all": 19 / 55,
-            "comments_cv_all": sqrt(82.5 / 9) / 5.5,
-            "comments_gini_all": 0.3,
-            "comments_max_to_median_all": 10 / 5.5,
-            "comments_zero_share_all": 0,
-            "views_cv_all": sqrt(825_000 / 9) / 550,
-            "views_gini_all": 0.3,
-            "views_max_to_median_all": 1000 / 550,
-        },
+def _fanned(make: SimpleNamespace) -> Tables:
+    """Logs of 1 + likes are 0 to 9 times log 2, of comments 9 to 0, of views 0 to 18."""
+    powers = [2**k - 1 for k in range(10)]
+    return make.tables(make.posts("c1", powers, powers[::-1], views=[4**k - 1 for k in range(10)]))
+
+
+def _liked_once(make: SimpleNamespace) -> Tables:
+    """One post has ten times the usual 1 + likes."""
+    return make.tables(make.posts("c1", [99] * 10 + [999] + [99] * 10, 9, views=999))
+
+
+def _discussed_and_seen_once(make: SimpleNamespace) -> Tables:
+    """One post has ten times the usual 1 + comments and 1 + views."""
+    return make.tables(make.posts("c1", [99] * 21, [9] * 20 + [99], views=[999] * 20 + [9999]))
+
+
+def _uneven_gaps(make: SimpleNamespace) -> Tables:
+    """Nine posts with gaps of a day and of three days in turns."""
+    posts = make.posts("c1", [1] * 9)
+    days = [0, 1, 4, 5, 8, 9, 12, 13, 16]
+    return make.tables(posts.assign(published_at=posts["published_at"].iloc[0] + pd.to_timedelta(days, unit="D")))
+
+
+def _three_hours(make: SimpleNamespace) -> Tables:
+    """Four posts at noon, two at 13 and two at 14 o'clock."""
+    posts = make.posts("c1", [1] * 8)
+    return make.tables(
+        posts.assign(published_at=posts["published_at"] + pd.to_timedelta([0, 0, 0, 0, 1, 1, 2, 2], unit="h"))
     )
 
 
-def test_rhythm(ladder: pd.DataFrame, signals_of: Compute) -> None:
-    """Ten days in a row touch three weekdays twice and four once."""
-    weekdays = -(3 * 0.2 * np.log2(0.2) + 4 * 0.1 * np.log2(0.1))
-    _expect(
-        signals_of(ladder),
-        {
-            "posts_per_week_90d": 70 / 90,
-            "posting_gap_median_all": 1,
-            "posting_gap_cv_all": 0,
-            "posting_gap_max_all": 1,
-            "posting_hour_entropy_all": 0,
-            "posting_weekday_entropy_all": weekdays,
-        },
-    )
+def _paid_and_not(make: SimpleNamespace) -> Tables:
+    return make.tables(make.posts("c1", [10, 20, 30, 100, 200, 300, 200], is_sponsored=[True] * 3 + [False] * 4))
+
+
+#: The running sum of five values h / 2 below and five above the mean reaches 5 h / 2; sd is h / 2 × √(10 / 9).
+STEP_CUSUM = (5 / 2) / (1 / 2 * sqrt(10 / 9) * sqrt(10))
+#: Less its line over the days 0 to 9, of slope h × 12.5 / 82.5 = 5 h / 33, the step leaves 6, 1, -4, -9, -14, 14, 9, 4,
+#: -1, -6 times h / 33: the sum runs to -20, the squares add to 660.
+DETRENDED_STEP_CUSUM = 20 / (sqrt(660 / 9) * sqrt(10))
+
+#: Signal → history and value.
+HAND: dict[str, tuple[Callable[[SimpleNamespace], Tables], float]] = {
+    # the middle of ten posts lies between 50 and 60 likes, 5 and 6 comments, 500 and 600 views
+    "engagement_rate_by_followers_median_30p": (_ladder, (55 + 66) / 2 / 1000),
+    "engagement_rate_by_views_median_30p": (_ladder, (10 + 1) / 100),
+    "like_rate_by_followers_median_30p": (_ladder, (50 + 60) / 2 / 1000),
+    "comment_rate_by_followers_median_30p": (_ladder, (5 + 6) / 2 / 1000),
+    "like_rate_by_views_median_30p": (_ladder, 10 / 100),
+    "comment_rate_by_views_median_30p": (_ladder, 1 / 100),
+    "view_rate_by_followers_median_30p": (_ladder, (500 + 600) / 2 / 1000),
+    "comments_per_like_median_30p": (_ladder, 1 / 10),
+    "shares_per_like_median_30p": (_ladder, (2 / 50 + 2 / 60) / 2),
+    "saves_per_like_median_30p": (_ladder, 1),
+    "engagement_level_against_size_30p": (_ladder, log(0.0605 / 0.032) + 0.16 * log(1000 / 30_000)),
+    "engagement_rate_recent_to_earlier_30p": (_ten_against_twenty, log(1 + 9) - log(1 + 99)),
+    # squares of the distances of 10, 20 … 100 from 55: 2 × (45² + 35² + 25² + 15² + 5²) = 8250
+    "likes_cv_all": (_ladder, sqrt(8250 / 9) / 55),
+    # |k - 2| over 3, 1, 0, 2, 4 twice: 1, 1, 2, 0, 2 twice, in the middle 1
+    "likes_log_mad_all": (_mirrored, log(2)),
+    # Σ (2i - 11) × 10 i over i = 1 … 10 is 20 × 385 - 110 × 55 = 1650; over 10 × 550
+    "likes_gini_all": (_ladder, 1650 / 5500),
+    "likes_max_to_median_all": (_ladder, 100 / 55),
+    # the 10 % quantile stands at 0.9 of the way from the first to the second
+    "likes_p10_to_median_all": (_ladder, (10 + 0.9 * 10) / 55),
+    # one of 21 stands out by d: 20 d / 21 from the mean, the others -d / 21; the squares add to d² × 20 / 21
+    "likes_log_skew_all": (_burst, ((20 / 21) ** 3 - 20 * (1 / 21) ** 3) / 21 * 21**1.5),
+    "likes_burst_share_all": (_burst, 1 / 21),
+    "likes_autocorrelation_all": (_in_turns, -1),
+    "likes_trend_all": (_doubling, log(2) * 365.25),
+    "likes_shift_cusum_all": (_shifted, DETRENDED_STEP_CUSUM),
+    "comments_cv_all": (_ladder, sqrt(82.5 / 9) / 5.5),
+    "comments_gini_all": (_ladder, 165 / 550),
+    "comments_max_to_median_all": (_ladder, 10 / 5.5),
+    "comments_zero_share_all": (_silent, 3 / 8),
+    "views_cv_all": (_ladder, sqrt(825_000 / 9) / 550),
+    "views_log_mad_all": (_mirrored, 2 * log(2)),
+    "views_gini_all": (_ladder, 16_500 / 55_000),
+    "views_max_to_median_all": (_ladder, 1000 / 550),
+    "views_shift_cusum_all": (_shifted, DETRENDED_STEP_CUSUM),
+    # halves of eight that share k posts: (k - 8 / 4) / (8 / 4); likes and comments share 3, each of them 1 with views
+    "likes_comments_correlation_all": (_some_of_each, (3 - 2) / 2),
+    "likes_views_correlation_all": (_some_of_each, (1 - 2) / 2),
+    "comments_views_correlation_all": (_some_of_each, (1 - 2) / 2),
+    # comments per like are 9 - 2k times log 2: distances from the middle of 1, 1, 3, 3, 5, 5, 7, 7, 9, 9
+    "comments_per_like_log_mad_all": (_fanned, 5 * log(2)),
+    # likes per view are -k times log 2: distances from the middle of .5, .5, 1.5, 1.5, 2.5, 2.5 …
+    "likes_per_view_log_mad_all": (_fanned, 2.5 * log(2)),
+    "comments_per_like_shift_cusum_all": (_talk_shifted, STEP_CUSUM),
+    "likes_per_view_shift_cusum_all": (_liking_shifted, STEP_CUSUM),
+    # the others are all equal: their spread is 0, and the floor 0.1
+    "likes_without_comments_max_z_all": (_liked_once, log(10) / 0.1),
+    "comments_without_likes_max_z_all": (_discussed_and_seen_once, log(10) / 0.1),
+    "views_without_likes_max_z_all": (_discussed_and_seen_once, log(10) / 0.1),
+    "likes_without_views_max_z_all": (_liked_once, log(10) / 0.1),
+    "posts_per_week_90d": (_ladder, 10 * 7 / 90),
+    "posting_gap_median_all": (_uneven_gaps, (1 + 3) / 2),
+    # each of eight gaps is a day from the mean of two
+    "posting_gap_cv_all": (_uneven_gaps, sqrt(8 / 7) / 2),
+    "posting_gap_max_all": (_uneven_gaps, 3),
+    "posting_hour_entropy_all": (_three_hours, 0.5 * 1 + 2 * 0.25 * 2),
+    # ten days in a row touch three weekdays twice and four once
+    "posting_weekday_entropy_all": (_ladder, (3 * 0.2 * log(5) + 4 * 0.1 * log(10)) / log(2)),
+    "sponsored_share_all": (_paid_and_not, 3 / 7),
+    "sponsored_to_organic_likes_all": (_paid_and_not, 20 / 200),
+}
+
+
+@pytest.mark.parametrize("name", HAND)
+def test_a_value_computed_by_hand(name: str, make: SimpleNamespace, as_of: pd.Timestamp) -> None:
+    build, expected = HAND[name]
+    frame = compute_signals(make_histories(build(make), as_of, imported_at=as_of))
+    assert frame[name].tolist() == [pytest.approx(expected, rel=1e-9, abs=1e-12)]
+
+
+def test_no_case_names_a_signal_that_is_gone() -> None:
+    assert set(HAND) <= {signal.name for signal in SIGNALS}
+
+
+# ---- windows, edges and what is missing
+
+
+@pytest.fixture
+def ladder(posts_of: Maker) -> pd.DataFrame:
+    return _ladder_posts(posts_of)
 
 
 @pytest.mark.parametrize("hour", range(24))
@@ -110,39 +242,22 @@ def test_the_window_is_the_last_thirty_posts(posts_of: Maker, signals_of: Comput
     assert signals["likes_max_to_median_all"] == pytest.approx(1000 / 600)
 
 
-def test_ten_newest_posts_against_the_twenty_before(posts_of: Maker, signals_of: Compute) -> None:
-    posts = posts_of("c1", [10**6] * 5 + [90] * 20 + [8] * 10, [0] * 5 + [9] * 20 + [1] * 10)
-    assert signals_of(posts)["engagement_rate_recent_to_earlier_30p"] == pytest.approx(log(10 / 100))
-
-
-def test_trend_of_doubling_likes(posts_of: Maker, signals_of: Compute) -> None:
-    """Likes of 2ᵏ - 1 lie on a line in log(1 + likes): nothing is left around the trend."""
+def test_a_steady_trend_leaves_nothing_around_it(posts_of: Maker, signals_of: Compute) -> None:
     signals = signals_of(posts_of("c1", [2**k - 1 for k in range(10)]))
-    assert signals["likes_trend_all"] == pytest.approx(log(2) * 365.25)
     assert signals["likes_log_mad_all"] == pytest.approx(0, abs=1e-9)
     assert signals["likes_burst_share_all"] == 0
 
 
-def test_a_burst_in_the_middle(posts_of: Maker, signals_of: Compute) -> None:
-    """Of 21 posts one stands out by d in logs: around the mean it is 20d/21, the others -d/21."""
-    signals = signals_of(posts_of("c1", [100] * 10 + [1000] + [100] * 10))
-    skew = ((20 / 21) ** 3 - 20 * (1 / 21) ** 3) / 21 * 21**1.5
-    _expect(signals, {"likes_burst_share_all": 1 / 21, "likes_log_skew_all": skew, "likes_log_mad_all": 0})
+def test_a_shift_needs_values_that_vary(posts_of: Maker, signals_of: Compute) -> None:
+    signals = signals_of(posts_of("c1", [0] * 5 + [1] * 5, [0] * 5 + [1] * 5, views=[1] * 10))
+    assert signals[["views_shift_cusum_all", "comments_per_like_shift_cusum_all"]].isna().all()
 
 
-def test_a_shift_of_level(posts_of: Maker, signals_of: Compute) -> None:
-    """Half of ten posts at 0, half at 1 like: the sum runs to 5 h below, where sd is h √(10/9)."""
-    shifted = posts_of("c1", [0] * 5 + [1] * 5, [0] * 5 + [1] * 5, views=[1] * 10)
-    signals = signals_of(shifted)
-    _expect(signals, {"likes_shift_cusum_all": 1.5, "likes_per_view_shift_cusum_all": 1.5})
-    assert signals[["views_shift_cusum_all", "comments_per_like_shift_cusum_all"]].isna().all()  # never vary
-    mixed = signals_of(posts_of("c1", [0, 1] * 5))
-    assert mixed["likes_shift_cusum_all"] == pytest.approx(0.3)
-
-
-def test_shifts_of_views_and_of_comments_per_like(posts_of: Maker, signals_of: Compute) -> None:
-    signals = signals_of(posts_of("c1", [3] * 10, [0] * 5 + [9] * 5, views=[9] * 5 + [99] * 5))
-    _expect(signals, {"views_shift_cusum_all": 1.5, "comments_per_like_shift_cusum_all": 1.5})
+def test_likes_in_turns_do_not_shift(posts_of: Maker, signals_of: Compute) -> None:
+    """Likes of 0, 1, 1, 0 and so on have no trend over their days, and their sum never runs far."""
+    signals = signals_of(posts_of("c1", [0, 1, 1, 0] * 3))
+    # h / 2 over sd h / 2 × √(12 / 11) × √12
+    assert signals["likes_shift_cusum_all"] == pytest.approx(1 / (sqrt(12 / 11) * sqrt(12)))
 
 
 def test_likes_that_never_vary_have_no_shape_to_speak_of(posts_of: Maker, signals_of: Compute) -> None:
@@ -150,11 +265,6 @@ def test_likes_that_never_vary_have_no_shape_to_speak_of(posts_of: Maker, signal
     _expect(signals, {"likes_cv_all": 0, "likes_gini_all": 0, "likes_log_mad_all": 0, "likes_trend_all": 0})
     undefined = [name for name in signals.index if "cusum" in name or "correlation" in name or "skew" in name]
     assert signals[undefined].isna().all()
-
-
-def test_alternating_likes_are_opposed_to_the_next(posts_of: Maker, signals_of: Compute) -> None:
-    signals = signals_of(posts_of("c1", [10, 100] * 4 + [10]))
-    assert signals["likes_autocorrelation_all"] == pytest.approx(-1)
 
 
 def test_counts_that_move_together_and_against(posts_of: Maker, signals_of: Compute) -> None:
@@ -166,51 +276,26 @@ def test_counts_that_move_together_and_against(posts_of: Maker, signals_of: Comp
             "likes_comments_correlation_all": -1,
             "likes_views_correlation_all": 1,
             "comments_views_correlation_all": -1,
-            # comments per like are 2^(9 - 2k) in logs 1 + count: distances from the middle of 1, 3, 5, 7, 9 log 2
-            "comments_per_like_log_mad_all": 5 * log(2),
-            "likes_per_view_log_mad_all": 2.5 * log(2),
         },
     )
 
 
-def test_posts_that_stand_out(posts_of: Maker, signals_of: Compute) -> None:
-    """Ten times the usual count in one post is log 10 from the middle, over the floor of 0.1."""
+def test_a_post_stands_out_on_one_side_only(posts_of: Maker, signals_of: Compute) -> None:
     likes = [99] * 10 + [999] + [99] * 10
-    alone = signals_of(posts_of("c1", likes, 9, views=999))
-    _expect(
-        alone,
-        {
-            "likes_without_comments_max_z_all": log(10) / 0.1,
-            "comments_without_likes_max_z_all": 0,
-            "likes_without_views_max_z_all": log(10) / 0.1,
-            "views_without_likes_max_z_all": 0,
-        },
-    )
+    liked = signals_of(posts_of("c1", likes, 9, views=999))
+    _expect(liked, {"comments_without_likes_max_z_all": 0, "views_without_likes_max_z_all": 0})
     others = signals_of(posts_of("c1", [99] * 21, [9] * 20 + [99], views=[999] * 20 + [9999]))
-    _expect(
-        others,
-        {
-            "likes_without_comments_max_z_all": 0,
-            "comments_without_likes_max_z_all": log(10) / 0.1,
-            "likes_without_views_max_z_all": 0,
-            "views_without_likes_max_z_all": log(10) / 0.1,
-        },
-    )
+    _expect(others, {"likes_without_comments_max_z_all": 0, "likes_without_views_max_z_all": 0})
 
 
 def test_sponsored_against_organic(posts_of: Maker, signals_of: Compute) -> None:
     posts = posts_of("c1", [10, 20, 30, 100, 200, 300], is_sponsored=[True] * 3 + [False] * 3)
-    _expect(signals_of(posts), {"sponsored_share_all": 0.5, "sponsored_to_organic_likes_all": 0.1})
+    assert signals_of(posts)["sponsored_to_organic_likes_all"] == pytest.approx(0.1)
     unknown = posts_of("c1", [10, 20, 30, 100, 200, 300], is_sponsored=[True] * 3 + [None] * 3)
     signals = signals_of(unknown)
     assert signals["sponsored_share_all"] == 1
     assert np.isnan(signals["sponsored_to_organic_likes_all"])
     assert np.isnan(signals_of(posts.drop(columns="is_sponsored"))["sponsored_share_all"])
-
-
-def test_posts_without_a_comment(posts_of: Maker, signals_of: Compute) -> None:
-    signals = signals_of(posts_of("c1", [5] * 10, [0, 0, 0, 1, 1, 1, 1, 1, None, None]))
-    assert signals["comments_zero_share_all"] == pytest.approx(3 / 8)
 
 
 @pytest.mark.parametrize("hour", range(0, 24, 3))

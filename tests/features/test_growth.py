@@ -5,12 +5,16 @@ Most curves gain 100 a day from 10,007: the chance floor of the spread is then �
 
 from collections.abc import Callable, Sequence
 from math import sqrt
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from features.growth import SIGNALS, rounding_unit
+from features.histories import make_histories
+from features.signals import compute_signals
+from features.tables import Tables
 
 Maker = Callable[..., pd.DataFrame]
 Compute = Callable[..., pd.Series]
@@ -26,9 +30,180 @@ def _gains(count: int, changed: dict[int, int]) -> list[int]:
     return [changed.get(day, 100) for day in range(count)]
 
 
+def _after_an_early_one(posts_of: Maker, first: str) -> pd.DataFrame:
+    """A post long before every snapshot, from which on posts are known, and one at `first`."""
+    posts = pd.concat([posts_of("c1", [1], first=when) for when in ("2025-11-01", first)], ignore_index=True)
+    return posts.assign(post_id=["early", "late"])
+
+
 def _expect(signals: pd.Series, expected: dict[str, float]) -> None:
     found = signals[list(expected)]
     pd.testing.assert_series_equal(found, pd.Series(expected, name=found.name, dtype=float), rtol=1e-9, atol=1e-9)
+
+
+# ---- every signal by hand
+
+
+def _grown(
+    make: SimpleNamespace, gains: Sequence[float], posts: pd.DataFrame | None = None, **columns: object
+) -> Tables:
+    return make.tables(posts, make.snapshots("c1", _curve(gains), **columns))
+
+
+def _long_growth(make: SimpleNamespace) -> Tables:
+    """120 days of 100 followers and 500 views."""
+    return _grown(make, _gains(120, {}), first="2025-10-01T07:00Z", total_views=[500 * day for day in range(121)])
+
+
+def _faster(make: SimpleNamespace) -> Tables:
+    """Eight days of 100, eight of 300."""
+    return _grown(make, [100] * 8 + [300] * 8)
+
+
+def _in_turns(make: SimpleNamespace) -> Tables:
+    """Sixteen days of 100 and 300 in turns."""
+    return _grown(make, [100, 300] * 8)
+
+
+def _one_step(make: SimpleNamespace) -> Tables:
+    """On day 5 of 20 a thousand more than the usual hundred."""
+    return _grown(make, _gains(20, {5: 1100}))
+
+
+def _odd_step(make: SimpleNamespace) -> Tables:
+    return _grown(make, _gains(20, {5: 100 + 1037}))
+
+
+def _silent_step(make: SimpleNamespace) -> Tables:
+    """The step of day 5, from 6 January 07:00 on, and the next post on the 12th."""
+    return _grown(make, _gains(20, {5: 1100}), _after_an_early_one(make.posts, "2026-01-12"))
+
+
+def _unseen_step(make: SimpleNamespace) -> Tables:
+    """The step of day 5, and 1,000 views every day."""
+    return _grown(make, _gains(20, {5: 1100}), total_views=[1000 * day for day in range(21)])
+
+
+def _seen_step(make: SimpleNamespace) -> Tables:
+    """The step of day 5 with 5,000 views, 1,000 on every other day."""
+    return _grown(
+        make,
+        _gains(20, {5: 1100}),
+        total_views=np.cumsum([0] + [5000 if day == 5 else 1000 for day in range(20)]),
+    )
+
+
+def _lost_step(make: SimpleNamespace) -> Tables:
+    """A step of 1,000 too many on day 5, of which the loss of day 6 takes 500."""
+    return _grown(make, _gains(40, {5: 1100, 6: -500}))
+
+
+def _losses(make: SimpleNamespace) -> Tables:
+    """Ten days, of which day 3 lost 100 and day 7 a thousand."""
+    return _grown(make, _gains(10, {3: -100, 7: -1000}))
+
+
+def _refilled(make: SimpleNamespace) -> Tables:
+    """Of a fall of 500 two days later 450 are made good, in 40 days."""
+    return _grown(make, _gains(40, {10: -500, 12: 450}))
+
+
+def _bent(make: SimpleNamespace) -> Tables:
+    """Followers stay at their first number for eight days, and at ten more on the ninth."""
+    return _grown(make, [0] * 7 + [10])
+
+
+def _drip(make: SimpleNamespace) -> Tables:
+    """Seven uneven days with 600 on average between days of 100."""
+    return _grown(make, [100] * 12 + [300, 900, 600, 600, 600, 300, 900] + [100] * 12)
+
+
+def _posted(make: SimpleNamespace) -> Tables:
+    """One post on day 5 is within reach of the gains of days 5 to 8, of which two are 200 and so is another one."""
+    gains = _gains(16, dict.fromkeys((5, 6, 12), 200))
+    return _grown(make, gains, _after_an_early_one(make.posts, "2026-01-06T08:00Z"))
+
+
+def _viewed(make: SimpleNamespace) -> Tables:
+    """Of eight days 5 to 8 gained twice the followers, 4, 6, 7 and 8 twice the views."""
+    seen = [1000, 1000, 1000, 2000, 1000, 2000, 2000, 2000]
+    return _grown(make, [100] * 4 + [200] * 4, total_views=np.cumsum([0, *seen]))
+
+
+def _sawtooth(make: SimpleNamespace) -> Tables:
+    """Following goes 100, 200, 100 … over nine snapshots, 1,300 in all."""
+    return _grown(make, _gains(8, {}), following=[100, 200] * 4 + [100])
+
+
+def _profile(make: SimpleNamespace) -> Tables:
+    return make.tables(followers=200, following=300, posts_count=50)
+
+
+#: Mean followers of curves that start at START and end as many followers higher.
+LONG_SIZE = START + 12_000 / 2
+#: Day by day 0, 100 … 800, then 1,100, 1,400 … 3,200 above the start: 3,600 + 8 × 2,150.
+FASTER_SIZE = START + (3600 + 17_200) / 17
+#: 0, 400 … 3,200 on even days, 100, 500 … 2,900 on odd ones: 9 × 1,600 + 8 × 1,500.
+TURNS_SIZE = START + (14_400 + 12_000) / 17
+
+#: Signal → history and value.
+HAND: dict[str, tuple[Callable[[SimpleNamespace], Tables], float]] = {
+    "follower_growth_28d": (_long_growth, 2800 / (START + 12_000 - 2800)),
+    "follower_growth_90d": (_long_growth, 9000 / (START + 12_000 - 9000)),
+    "follower_gain_acceleration_all": (_faster, (300 - 100) / FASTER_SIZE),
+    "follower_gain_median_all": (_in_turns, 200 / TURNS_SIZE),
+    "follower_gain_mad_all": (_in_turns, 100 / TURNS_SIZE),
+    # 1,000 above the usual 100, which varies by √100 + 1
+    "follower_gain_max_step_z_all": (_one_step, 1000 / 11),
+    "follower_gain_max_step_share_all": (_one_step, 1100 / (START + 500)),
+    "follower_gain_max_step_of_gain_all": (_one_step, 1100 / 3000),
+    "follower_gain_top3_steps_of_gain_all": (_one_step, (1100 + 100 + 100) / 3000),
+    "follower_steps_per_90d_all": (_one_step, 1 * 90 / 20),
+    "follower_step_without_posts_max_z_all": (_silent_step, 1000 / 11),
+    "follower_step_without_views_max_z_all": (_unseen_step, 1000 / 11),
+    "follower_step_view_lift_all": (_seen_step, 5000 / 1000),
+    "follower_step_round_lot_distance_all": (_odd_step, 37 / 1037),
+    "follower_drop_after_step_28d": (_lost_step, 500 / 1000),
+    "follower_drop_max_share_all": (_losses, 1000 / (START + 500)),
+    "follower_loss_day_share_all": (_losses, 2 / 10),
+    "follower_refill_per_90d_all": (_refilled, 1 * 90 / 40),
+    # 19 equal steps and one that is 1,000 larger: Σ (2i - 21) x = 19 × 1,000, as Σ (2i - 21) = 0
+    "follower_gain_gini_all": (_one_step, 19 * 1000 / (20 * 3000)),
+    "follower_gain_autocorrelation_all": (_in_turns, -1),
+    # one of nine stands out by d, at a distance of 4 from the middle day: covariance 4 d, variances 8 d² / 9 and 60
+    "follower_curve_linearity_all": (_bent, 4**2 / (8 / 9 * 60)),
+    "follower_drip_lift_all": (_drip, 600 / (100 + sqrt(100) + 1)),
+    "follower_drip_evenness_all": (_drip, sqrt(4 * 300**2 / 6) / 600),
+    # 3 days of 16 with more followers, 4 with a post within reach, 2 with both: (2 - 3 × 4 / 16) over the spreads
+    "follower_gain_posts_correlation_all": (
+        _posted,
+        (2 - 3 * 4 / 16) / sqrt((3 - 3**2 / 16) * (4 - 4**2 / 16)),
+    ),
+    # halves of eight days that share three: (3 - 8 / 4) / (8 / 4)
+    "follower_gain_views_correlation_all": (_viewed, (3 - 2) / 2),
+    "follower_gain_per_1000_views_all": (_seen_step, 3000 / 24),
+    "view_gain_28d": (_long_growth, 28 * 500 / LONG_SIZE),
+    "view_gain_max_step_z_all": (_seen_step, 4000 / (sqrt(1000) + 1)),
+    # eight moves of 100 that end where they began
+    "following_sawtooth_all": (_sawtooth, 8 * 100 / (1300 / 9)),
+    "following_drop_max_share_all": (_sawtooth, 100 / (1300 / 9)),
+    "following_per_follower_all": (_profile, 300 / 200),
+    "followers_per_post_all": (_profile, 200 / 50),
+}
+
+
+@pytest.mark.parametrize("name", HAND)
+def test_a_value_computed_by_hand(name: str, make: SimpleNamespace, as_of: pd.Timestamp) -> None:
+    build, expected = HAND[name]
+    frame = compute_signals(make_histories(build(make), as_of, imported_at=as_of))
+    assert frame[name].tolist() == [pytest.approx(expected, rel=1e-9, abs=1e-9)]
+
+
+def test_no_case_names_a_signal_that_is_gone() -> None:
+    assert set(HAND) <= {signal.name for signal in SIGNALS}
+
+
+# ---- edges, windows and what is missing
 
 
 @pytest.fixture
@@ -44,26 +219,26 @@ def grow(snapshots_of: Maker, signals_of: Compute) -> Compute:
     return compute
 
 
-def test_the_largest_step(grow: Compute) -> None:
-    """On day 5 of 20 a thousand more than the usual hundred: ten times the usual spread of 11 and more."""
-    _expect(
-        grow(_gains(20, {5: 1100})),
-        {
-            "follower_gain_max_step_z_all": 1000 / 11,
-            "follower_gain_max_step_share_all": 1100 / (START + 500),
-            "follower_gain_max_step_of_gain_all": 1100 / 3000,
-            "follower_gain_top3_steps_of_gain_all": 1300 / 3000,
-            "follower_steps_per_90d_all": 90 / 20,
-            "follower_step_round_lot_distance_all": 0,
-            "follower_gain_gini_all": 19 * 1000 / (20 * 3000),
-        },
-    )
-
-
 def test_a_step_is_judged_by_the_day(grow: Compute) -> None:
     """Weekly snapshots of 700: a step of 7,700 is 1,100 a day."""
     gains = [7700 if week == 4 else 700 for week in range(8)]
     assert grow(gains, every="7D")["follower_gain_max_step_z_all"] == pytest.approx(1000 / 11)
+
+
+@pytest.mark.parametrize(("gain", "steps"), [(155, 1), (154, 0)])
+def test_a_step_is_marked_from_five_spreads_on(grow: Compute, gain: int, steps: int) -> None:
+    """55 above the usual hundred are five times 11."""
+    signals = grow(_gains(20, {5: gain}))
+    assert signals["follower_steps_per_90d_all"] == pytest.approx(steps * 90 / 20)
+    assert np.isfinite(signals["follower_step_round_lot_distance_all"]) == bool(steps)
+
+
+def test_hours_around_midnight_count_as_half_a_day(snapshots_of: Maker, signals_of: Compute) -> None:
+    """605 followers between 23:00 and 01:00 are 1,210 a day at most."""
+    snapshots = snapshots_of("c1", _curve([*[100] * 10, 605]), first="2026-01-01T23:00:00Z")
+    snapshots.loc[11, "observed_at"] = pd.Timestamp("2026-01-12T01:00:00Z")
+    found = signals_of(None, snapshots)["follower_gain_max_step_z_all"]
+    assert found == pytest.approx((1210 - 100) / 11)
 
 
 def test_steady_growth_has_no_step(grow: Compute) -> None:
@@ -92,12 +267,6 @@ def test_steady_growth_has_no_step(grow: Compute) -> None:
 def test_distance_from_a_round_lot(grow: Compute, excess: int, distance: float) -> None:
     found = grow(_gains(20, {5: 100 + excess}))["follower_step_round_lot_distance_all"]
     assert found == pytest.approx(distance, abs=1e-12)
-
-
-def _after_an_early_one(posts_of: Maker, first: str) -> pd.DataFrame:
-    """A post long before every snapshot, from which on posts are known, and one at `first`."""
-    posts = pd.concat([posts_of("c1", [1], first=when) for when in ("2025-11-01", first)], ignore_index=True)
-    return posts.assign(post_id=["early", "late"])
 
 
 def test_a_step_without_a_post(grow: Compute, posts_of: Maker) -> None:
@@ -156,14 +325,6 @@ def test_a_drop_needs_a_week_of_watching(grow: Compute, days: int, known: bool) 
     assert np.isfinite(signals["follower_drop_after_step_28d"]) == known
 
 
-def test_the_largest_drop(grow: Compute) -> None:
-    signals = grow(_gains(10, {3: -100, 7: -1000}))
-    _expect(
-        signals,
-        {"follower_drop_max_share_all": 1000 / (START + 500), "follower_loss_day_share_all": 0.2},
-    )
-
-
 @pytest.mark.parametrize(
     ("changed", "refills"),
     [
@@ -181,39 +342,21 @@ def test_refills(grow: Compute, changed: dict[int, int], refills: int) -> None:
     assert signals["follower_refill_per_90d_all"] == pytest.approx(refills * 90 / 40)
 
 
-def test_delivery_in_instalments(grow: Compute) -> None:
-    """Seven even days of 600 between days of 100; then the same sum with an uneven week."""
+def test_delivery_in_even_instalments(grow: Compute) -> None:
+    """Seven even days of 600 between days of 100."""
     even = grow([100] * 12 + [600] * 7 + [100] * 12)
     _expect(even, {"follower_drip_lift_all": 600 / 111, "follower_drip_evenness_all": 0})
-    week = [300, 900, 600, 600, 600, 300, 900]
-    uneven = grow([100] * 12 + week + [100] * 12)
-    _expect(
-        uneven,
-        {"follower_drip_lift_all": 600 / 111, "follower_drip_evenness_all": sqrt(4 * 300**2 / 6) / 600},
-    )
 
 
-def test_linearity_of_a_bent_curve(grow: Compute) -> None:
-    gains = [0] * 10 + [1] * 10
-    days, curve = np.arange(21), np.array(_curve(gains))
-    assert grow(gains)["follower_curve_linearity_all"] == pytest.approx(np.corrcoef(days, curve)[0, 1] ** 2)
-    assert np.isnan(grow([0] * 20)["follower_curve_linearity_all"])  # nothing grew
+def test_a_curve_that_stays_has_no_linearity(grow: Compute) -> None:
+    assert np.isnan(grow([0] * 20)["follower_curve_linearity_all"])
 
 
 def test_growth_over_windows(grow: Compute) -> None:
-    signals = grow(_gains(120, {}), first="2025-10-01T07:00Z", total_views=[500 * day for day in range(121)])
-    last = START + 12_000
-    _expect(
-        signals,
-        {
-            "follower_growth_28d": 2800 / (last - 2800),
-            "follower_growth_90d": 9000 / (last - 9000),
-            "view_gain_28d": 14_000 / (START + 6000),
-            "follower_gain_median_all": 100 / (START + 6000),
-            "follower_gain_mad_all": 0,
-            "follower_gain_acceleration_all": 0,
-        },
-    )
+    """What lies before the window moves nothing: a step 100 days before the last snapshot."""
+    signals = grow(_gains(120, {19: 5000}), first="2025-10-01T07:00Z")
+    last = START + 119 * 100 + 5000
+    _expect(signals, {"follower_growth_28d": 2800 / (last - 2800), "follower_growth_90d": 9000 / (last - 9000)})
 
 
 def test_growth_is_scaled_to_its_window(grow: Compute) -> None:
@@ -231,20 +374,10 @@ def test_acceleration(grow: Compute) -> None:
         assert signals["follower_gain_acceleration_all"] == pytest.approx(200 / size)
 
 
-def test_spread_and_likeness_of_daily_gains(grow: Compute) -> None:
-    """Gains of 100 and 300 in turns: each is 100 from the middle, and the opposite of the next."""
-    gains = [100, 300] * 8
-    signals = grow(gains)
-    size = np.mean(_curve(gains))
-    _expect(
-        signals,
-        {
-            "follower_gain_median_all": 200 / size,
-            "follower_gain_mad_all": 100 / size,
-            "follower_gain_autocorrelation_all": -1,
-            "follower_gain_max_step_z_all": 100 / (148.26 + sqrt(200) + 1),
-        },
-    )
+def test_daily_gains_that_vary_hide_a_step(grow: Compute) -> None:
+    """Gains of 100 and 300 in turns: each is 100 from the middle."""
+    z = grow([100, 300] * 8)["follower_gain_max_step_z_all"]
+    assert z == pytest.approx(100 / (148.26 + sqrt(200) + 1))
 
 
 def test_gain_that_follows_posting(grow: Compute, posts_of: Maker) -> None:
@@ -256,23 +389,16 @@ def test_gain_that_follows_posting(grow: Compute, posts_of: Maker) -> None:
 
 
 def test_follow_and_unfollow(grow: Compute) -> None:
-    following = [100, 200] * 4 + [100]
-    _expect(
-        grow(_gains(8, {}), following=following),
-        {
-            "following_sawtooth_all": 800 / (1300 / 9),
-            "following_drop_max_share_all": 100 / (1300 / 9),
-            "following_per_follower_all": 100 / (START + 800),
-        },
-    )
+    followed = grow(_gains(8, {}), following=[100, 200] * 4 + [100])
+    assert followed["following_per_follower_all"] == pytest.approx(100 / (START + 800))
     steady = grow(_gains(8, {}), following=[100 + 10 * day for day in range(9)])
     _expect(steady, {"following_sawtooth_all": 0, "following_drop_max_share_all": 0})
 
 
 def test_the_profile_alone(signals_of: Compute) -> None:
     _expect(
-        signals_of(followers=200, following=300, posts_count=50),
-        {"following_per_follower_all": 1.5, "followers_per_post_all": 4},
+        signals_of(followers=300, following=0, posts_count=1),
+        {"following_per_follower_all": 0, "followers_per_post_all": 300},
     )
     for profile in ({"followers": 0, "following": 3}, {"followers": None, "following": 3}):
         assert np.isnan(signals_of(**profile)["following_per_follower_all"])

@@ -482,3 +482,100 @@ def test_the_mapping_in_the_documentation_works(tmp_path: Path) -> None:
     assert posts["caption"].tolist() == ["Hello #a #b"]
     assert posts["kind"].tolist() == ["short"]
     assert report.tables["posts"].dropped == {"no likes (deleted before it was seen)": 1}
+
+
+ALIASES = """
+[[creators]]
+files = "posts.csv"
+unknown = ["followers"]
+[creators.columns]
+creator_id = "account"
+platform = { constant = "instagram" }
+
+[[posts]]
+files = "posts.csv"
+[posts.columns]
+creator_id = "account"
+post_id = "id"
+published_at = "posted"
+likes = "hearts"
+comments = "replies"
+is_sponsored = { column = "by", filled = true }
+sponsor = "by"
+
+[[comments]]
+files = "comments.csv"
+[comments.columns]
+creator_id = "account"
+post_id = "id"
+author_id = { column = "who", same_as = { column = "account", where = { owner = 1 } } }
+published_at = "posted"
+text = "said"
+"""
+ALIAS_POSTS = "account,id,posted,hearts,replies,by\nana,p1,2025-01-01,1,1,shop\nben,p2,2025-01-01,1,1,\n"
+
+
+def test_an_id_that_is_shown_to_be_a_creator_is_that_creator_everywhere(imported) -> None:
+    comments = (
+        "account,id,posted,who,owner,said\n"
+        "ana,p1,2025-01-02,h1,1,mine\nben,p2,2025-01-02,h1,0,hers\nben,p2,2025-01-02,3e3966149153,0,a hash\n"
+    )
+    tables, _ = imported({"posts.csv": ALIAS_POSTS, "comments.csv": comments}, ALIASES)
+    assert tables["comments"]["author_id"].tolist() == ["ana", "ana", "3e3966149153"]
+
+
+def test_an_id_that_is_shown_to_be_two_creators_is_refused(problems) -> None:
+    comments = "account,id,posted,who,owner,said\nana,p1,2025-01-02,h1,1,a\nben,p2,2025-01-02,h1,1,b\n"
+    (problem,) = problems({"posts.csv": ALIAS_POSTS, "comments.csv": comments}, ALIASES)
+    assert "rows 1, 2" in problem
+    assert "one account for each who where owner is 1" in problem
+
+
+def test_a_flag_is_true_where_anything_stands(imported) -> None:
+    comments = "account,id,posted,who,owner,said\n"
+    tables, _ = imported({"posts.csv": ALIAS_POSTS, "comments.csv": comments}, ALIASES)
+    assert tables["posts"]["is_sponsored"].tolist() == [True, False]
+
+
+CHANGES = """
+without = ["posts"]
+[[creators]]
+unknown = ["followers"]
+[creators.columns]
+creator_id = "name"
+platform = { constant = "youtube" }
+[[snapshots]]
+[snapshots.columns]
+creator_id = "name"
+observed_at = { column = "week", days_later = 6 }
+followers = { column = "gain", changes = true }
+"""
+
+
+def test_changes_are_summed_from_the_lowest_start_that_is_possible(imported) -> None:
+    text = (
+        "name,week,gain\n"
+        "ben,2025-01-12,-7\nana,2025-01-05,10\nben,2025-01-05,5\nana,2025-01-12,\nana,2025-01-19,2.6\n"
+        "ben,2025-01-05,5\n"
+    )
+    tables, report = imported({"weeks.csv": text}, CHANGES)
+    found = tables["snapshots"].sort_values(["creator_id", "observed_at"]).reset_index(drop=True)
+    # ana: 10, unknown, 10 + 2.6 → 13; ben: 5 and -2 are lifted by 2; the row that stands there twice counts once
+    assert found["followers"].to_list() == [10, pd.NA, 13, 7, 0]
+    assert found["observed_at"].iloc[0] == pd.Timestamp("2025-01-11T23:59:59Z")
+    assert (len(tables["posts"]), report.tables["posts"].kept) == (0, 0)
+    assert any("changes that are not known, left out of the sum: 1" in note for note in report.notes)
+    assert any(note.startswith("posts: not in the files") for note in report.notes)
+
+
+def test_a_change_is_a_number(problems) -> None:
+    (problem,) = problems({"weeks.csv": "name,week,gain\nana,2025-01-05,1.2K\n"}, CHANGES)
+    assert "a change such as" in problem
+
+
+def test_a_week_that_has_not_ended_is_known_now(tmp_path: Path) -> None:
+    (tmp_path / "weeks.csv").write_text("name,week,gain\nana,2025-01-05,1\n", encoding="utf-8")
+    (tmp_path / "mine.toml").write_text(CHANGES, encoding="utf-8")
+    now = pd.Timestamp("2025-01-08T10:00:00Z")
+    tables, _ = import_tables(read_mapping(tmp_path / "mine.toml"), [tmp_path / "weeks.csv"], now=now)
+    assert tables["snapshots"]["observed_at"].tolist() == [now]

@@ -49,7 +49,7 @@ def test_a_mapping_is_read(tmp_path: Path) -> None:
 
 
 def test_mappings_that_are_shipped_can_be_read_and_say_their_source() -> None:
-    assert set(known_mappings()) >= {"facebook_th2018", "instagram_id2020", "tiktok_vn2025", "youtube_fr2026"}
+    assert set(known_mappings()) >= {"facebook_th2018", "instagram_kim2020", "tiktok_vn2025", "youtube_weekly"}
     for name in known_mappings():
         mapping = read_mapping(name)
         assert mapping.name == name
@@ -115,6 +115,11 @@ def test_no_mapping_says_which_there_are() -> None:
         ('"posts.csv"', '"p"\non_conflict = { keep = "latest", because = "x" }', "latest is for tables that keep one"),
         ("[[posts]]", "[[post]]", "post: unknown table or key; did you mean posts?"),
         ("[posts.columns]", "[posts.colums]", "posts.colums: unknown key; did you mean columns?"),
+        ('"hearts"', '{ column = "a", changes = true }', "posts.columns.likes.changes: only snapshots are in an order"),
+        ('"posted"', '{ column = "a", days_later = "6" }', "published_at.days_later: found '6'"),
+        ('"hearts"', '{ column = "a", filled = true }', "posts.columns.likes.filled: unknown key"),
+        ('"id"', '{ column = "id", same_as = { column = "x" } }', "post_id.same_as: expected such as { column ="),
+        ('"id"', '{ column = "id", same_as = { colum = "x" } }', "post_id.same_as.colum: unknown key; did you mean"),
     ],
 )
 def test_what_is_wrong_is_named_with_file_and_key(refusal, old: str, new: str, told: str) -> None:
@@ -127,7 +132,20 @@ def test_what_is_wrong_is_named_with_file_and_key(refusal, old: str, new: str, t
 
 def test_more_that_is_wrong(refusal) -> None:
     assert "no valid TOML" in refusal("= 3")
-    assert "[[posts]]: missing; creators and posts are required" in refusal(CREATORS)
+    assert "[[posts]]: missing; creators and posts are required; without = ['posts'] where" in refusal(CREATORS)
+    assert "[[creators]]: missing; creators and posts are required" in refusal(POSTS)
+    assert "without: posts is among them, and [[posts]] is there" in refusal('without = "posts"' + CREATORS + POSTS)
+    assert "without.creators: unknown table; one of posts" in refusal('without = ["creators"]' + POSTS)
+    snapshots = """
+[[snapshots]]
+files = "a.csv"
+[snapshots.columns]
+creator_id = "account"
+observed_at = "seen"
+followers = { column = "gain", changes = true }
+"""
+    mixed = snapshots + snapshots.replace('{ column = "gain", changes = true }', '"fans"')
+    assert "one part of the table has changes there, another has not" in refusal(CREATORS + POSTS + mixed)
     assert "posts: expected [[posts]]" in refusal("posts = 3" + CREATORS)
     assert "timezone: found 7; expected text in quotes" in refusal("timezone = 7\n" + CREATORS + POSTS)
     assert "mine.toml: creators.unknown: creator_id has to be known" in refusal(

@@ -94,6 +94,53 @@ def test_facebook_th2018() -> None:
     assert (posts.groupby("creator_id")["published_at"].diff() > pd.Timedelta(0)).sum() <= 1
 
 
+def test_instagram_kim2020() -> None:
+    tables, report = imported("instagram_kim2020")
+    # 23,726 profiles, and 271 creators of whom only posts are there
+    assert rows(tables) == {"creators": 23_997, "posts": 27_761, "comments": 362_187}
+    creators, posts, comments = tables["creators"], tables["posts"], tables["comments"]
+    assert creators["followers"].isna().sum() == creators["niche"].isna().sum() == 271
+    assert creators["followers"].agg(["min", "max"]).tolist() == [1_000, 80_852_821]
+    assert creators["niche"].value_counts().to_dict() == {
+        "fashion": 8_318,
+        "other": 4_020,
+        "travel": 2_927,
+        "family": 2_842,
+        "food": 2_474,
+        "beauty": 1_074,
+        "interior": 844,
+        "fitness": 794,
+        "pet": 433,
+    }
+    assert posts["kind"].value_counts().to_dict() == {"photo": 24_534, "carousel": 3_227}
+    assert posts["is_sponsored"].sum() == posts["sponsor"].notna().sum() == 149
+    assert posts["observed_at"].min() == comments["published_at"].max() == pd.Timestamp("2019-08-29T11:18:46Z")
+    # 20,709 by the owner of the post, and 2,944 by the same creators under posts of others
+    assert (comments["author_id"] == comments["creator_id"]).sum() == 20_709
+    assert comments["author_id"].isin(creators["creator_id"]).sum() == 20_709 + 2_944
+    assert not report.tables["comments"].dropped
+
+
+def test_youtube_weekly() -> None:
+    tables, report = imported("youtube_weekly")
+    assert rows(tables) == {"creators": 88, "posts": 0, "snapshots": 13_552}
+    snapshots = tables["snapshots"]
+    assert snapshots.groupby("creator_id").size().eq(154).all()
+    assert tables["creators"]["followers"].isna().all()
+    assert snapshots["observed_at"].agg(["min", "max"]).tolist() == [
+        pd.Timestamp("2019-06-01T23:59:59Z"),
+        pd.Timestamp("2022-05-07T23:59:59Z"),
+    ]
+    # a level that falls below its start touches 0 and never passes it
+    lowest = snapshots.groupby("creator_id")["followers"].min()
+    first = snapshots.sort_values("observed_at").groupby("creator_id")["followers"].first()
+    assert (lowest >= 0).all()
+    assert (lowest == 0).sum() == 6
+    assert (first >= lowest).all()
+    assert snapshots["total_views"].isna().sum() == 1
+    assert sum("unknown start" in note for note in report.notes) == 2
+
+
 def test_35_000_rows_take_a_moment() -> None:
     imported("facebook_th2018")
     started = time.process_time()
