@@ -64,6 +64,10 @@ class Block:
         np.copyto(stacked, np.nan, where=~self.present)
         return stacked
 
+    def unpad(self, values: np.ndarray, out: np.ndarray) -> None:
+        """Write a padded (rows, width) array back into a flat column."""
+        out[self.index[self.present]] = values[self.present]
+
     def last(self, count: int) -> np.ndarray:
         """Mask of each row's last `count` cells, bool of shape (rows, width)."""
         return self.present & (np.arange(self.present.shape[1]) >= self.lengths[:, None] - count)
@@ -147,6 +151,27 @@ def block_signals(
     else:
         with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
             list(pool.map(fill, blocks))
+    return columns
+
+
+def block_pointers(offsets: np.ndarray, compute: Callable[[Block], Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Saliences of rows of events, block by block.
+
+    Parameters
+    ----------
+    offsets : ndarray of int64, shape (creators + 1,)
+    compute : callable
+        From a block to float64 arrays of shape (rows, width), by pointer.
+
+    Returns
+    -------
+    dict of str to ndarray of float64, each of shape (events,)
+        Pointers of every block; NaN where a row is not pointed at. Empty without events.
+    """
+    columns: dict[str, np.ndarray] = {}
+    for block in make_blocks(offsets):
+        for name, values in compute(block).items():
+            block.unpad(values, columns.setdefault(name, np.full(int(offsets[-1]), np.nan)))
     return columns
 
 

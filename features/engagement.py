@@ -11,6 +11,7 @@ from features.blocks import (
     Block,
     Moments,
     Ordered,
+    block_pointers,
     block_signals,
     enough,
     filled_sum,
@@ -143,12 +144,18 @@ def _spreads(counts: np.ndarray, published: np.ndarray, sponsored: np.ndarray) -
     }
 
 
-def _residuals(logs: np.ndarray, published: np.ndarray) -> dict[str, np.ndarray]:
-    """Likes and views around their own trend, and the ratios of counts to each other."""
+def _departures(logs: np.ndarray, published: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Slopes of likes and views; their residuals, comments per like, likes per view, in log units, (4, rows, width)."""
     slope, residual = trend(logs[::2], published)
     likes, comments, views = logs
-    # residuals of likes and views, comments per like, likes per view
-    columns = np.concatenate([residual, np.stack([comments - likes, likes - views])])
+    return slope, np.concatenate([residual, np.stack([comments - likes, likes - views])])
+
+
+def _residuals(logs: np.ndarray, published: np.ndarray) -> dict[str, np.ndarray]:
+    """Likes and views around their own trend, and the ratios of counts to each other."""
+    slope, columns = _departures(logs, published)
+    residual = columns[:2]
+    likes, comments, views = logs
     ordered, mad = median_and_mad(columns)
     count, median = ordered.count, ordered.median
     moments = Moments(columns)
@@ -202,10 +209,16 @@ def _rhythm(block: Block, published: np.ndarray, observed: np.ndarray) -> dict[s
     }
 
 
-def _block_signals(block: Block, histories: Histories) -> dict[str, np.ndarray]:
+def _columns(block: Block, histories: Histories) -> tuple[np.ndarray, np.ndarray]:
+    """Ripe counts, (5, rows, width), and published, observed and sponsored, (3, rows, width)."""
     columns = block.pad_all([histories.posts[name] for name in _COLUMNS])
-    counts, (published, observed, sponsored) = columns[:5], columns[5:]
-    np.copyto(counts, np.nan, where=~(observed - published >= RIPE_DAYS))
+    counts, others = columns[:5], columns[5:]
+    np.copyto(counts, np.nan, where=~(others[1] - others[0] >= RIPE_DAYS))
+    return counts, others
+
+
+def _block_signals(block: Block, histories: Histories) -> dict[str, np.ndarray]:
+    counts, (published, observed, sponsored) = _columns(block, histories)
     return {
         **_recent(block, counts, histories.followers[block.creators], _USUAL_RATE[histories.platforms[block.creators]]),
         **_spreads(counts, published, sponsored),
@@ -232,3 +245,54 @@ def engagement_signals(histories: Histories, *, threads: int | None = None) -> d
     return block_signals(
         names, histories.posts.offsets, lambda block: _block_signals(block, histories), threads=threads
     )
+
+
+def _only_above(values: np.ndarray, level: np.ndarray | float = 0.0) -> np.ndarray:
+    return _where(values, values > level)
+
+
+def _turns(departures: np.ndarray) -> np.ndarray:
+    """The post at which the running sum of each row is furthest from a straight line; NaN elsewhere."""
+    running = np.abs(np.add.accumulate(Moments(departures).deviations, axis=-1))
+    return _where(running, running == np.maximum.reduce(running, axis=-1)[..., None])
+
+
+def _block_pointers(block: Block, histories: Histories) -> dict[str, np.ndarray]:
+    counts, (published, _, sponsored) = _columns(block, histories)
+    likes, comments = counts[:2]
+    _, departures = _departures(np.log1p(counts[:3]), published)
+    apart = departures - Ordered(departures).median[..., None]
+    ordered = Ordered(counts[:2])
+    few, usual = ordered.quantile(0.1)[0], ordered.median[1]
+    turns = _turns(departures)
+    return {
+        "recent": _where(published, block.last(RECENT_POSTS)),
+        "sponsored": _where(published, sponsored == 1),
+        "gap_before": np.diff(published, axis=1, prepend=np.nan),
+        "few_likes": _where(-likes, likes <= few[:, None]),
+        "no_comments": _where(published, comments == 0),
+        "comments_above_usual": _only_above(comments - usual[:, None]),
+        "likes_above_trend": _only_above(departures[0]),
+        "views_above_trend": _only_above(departures[1]),
+        "likes_without_comments": _only_above(-apart[2]),
+        "comments_without_likes": _only_above(apart[2]),
+        "views_without_likes": _only_above(-apart[3]),
+        "likes_without_views": _only_above(apart[3]),
+        "comments_per_like_apart": np.abs(apart[2]),
+        "likes_per_view_apart": np.abs(apart[3]),
+        "likes_shift": turns[0],
+        "views_shift": turns[1],
+        "comments_per_like_shift": turns[2],
+        "likes_per_view_shift": turns[3],
+    }
+
+
+def engagement_pointers(histories: Histories) -> dict[str, np.ndarray]:
+    """Which posts a person would look at to check a signal.
+
+    Returns
+    -------
+    dict of str to ndarray of float64, each of shape (posts,)
+        By pointer, aligned with `histories.posts`: NaN where the post is not pointed at, larger where to look first.
+    """
+    return block_pointers(histories.posts.offsets, lambda block: _block_pointers(block, histories))

@@ -14,6 +14,7 @@ from features.blocks import (
     Block,
     Moments,
     Ordered,
+    block_pointers,
     block_signals,
     cell,
     enough,
@@ -257,8 +258,8 @@ def _largest_step(columns: np.ndarray, steps: _Steps, gains: Ordered, total: np.
     }
 
 
-def _refills(steps: _Steps) -> np.ndarray:
-    """Marked falls that a marked rise makes good by at least 70 % within the next three intervals."""
+def _refilled(steps: _Steps) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and cells of marked falls that a marked rise makes good by at least 70 % within the next three intervals."""
     falls = steps.z <= -STEP_Z
     rows, cells = np.nonzero(falls)
     made_good = np.zeros(rows.size, dtype=bool)
@@ -266,7 +267,7 @@ def _refills(steps: _Steps) -> np.ndarray:
         place = np.minimum(cells + later, falls.shape[1] - 1)
         rise = np.where(steps.z[rows, place] >= STEP_Z, steps.gain[rows, place], np.nan)
         made_good |= (cells + later < falls.shape[1]) & (rise >= -0.7 * steps.gain[rows, cells])
-    return np.bincount(rows[made_good], minlength=falls.shape[0])
+    return rows[made_good], cells[made_good]
 
 
 def _steps_explained(steps: _Steps) -> dict[str, np.ndarray]:
@@ -280,24 +281,28 @@ def _steps_explained(steps: _Steps) -> dict[str, np.ndarray]:
     )
     silent, unseen = enough(row_max(unexplained), steps.count, LEAST)
     marked = np.add.reduce(steps.z >= STEP_Z, axis=1)
+    refills = np.bincount(_refilled(steps)[0], minlength=marked.size)
     return {
         "follower_steps_per_90d_all": enough(ratio(marked * 90.0, span), steps.count, LEAST),
         "follower_step_without_posts_max_z_all": silent,
         "follower_step_without_views_max_z_all": unseen,
-        "follower_refill_per_90d_all": enough(ratio(_refills(steps) * 90.0, span), steps.count, LEAST),
+        "follower_refill_per_90d_all": enough(ratio(refills * 90.0, span), steps.count, LEAST),
     }
+
+
+def _fastest_stretch(steps: _Steps) -> tuple[np.ndarray, np.ndarray]:
+    """Mean rate of every stretch of `DRIP_INTERVALS` steps by its first, and the first step of the fastest."""
+    width = steps.rate.shape[1] - DRIP_INTERVALS + 1
+    means = steps.rate[:, :width]
+    for later in range(1, DRIP_INTERVALS):
+        means = means + steps.rate[:, later : later + width]
+    means = means / DRIP_INTERVALS
+    return means, np.where(known(means), means, -np.inf).argmax(axis=1)
 
 
 def _drip(steps: _Steps) -> dict[str, np.ndarray]:
     """The fastest stretch of `DRIP_INTERVALS` steps: how far above the usual it lies, and how even it is."""
-    width = steps.rate.shape[1] - DRIP_INTERVALS + 1
-    if width < 1:
-        return {}
-    means = steps.rate[:, :width]
-    for later in range(1, DRIP_INTERVALS):
-        means = means + steps.rate[:, later : later + width]
-    means /= DRIP_INTERVALS
-    top = np.where(known(means), means, -np.inf).argmax(axis=1)
+    means, top = _fastest_stretch(steps)
     fastest = Moments(np.stack([cell(steps.rate, top + later) for later in range(DRIP_INTERVALS)], axis=1))
     usual = np.abs(steps.usual)
     lift = cell(means, top) / (usual + np.sqrt(usual) + 1.0)
@@ -401,3 +406,48 @@ def growth_signals(histories: Histories, *, threads: int | None = None) -> dict[
     return block_signals(names, offsets, lambda block: _block_signals(block, histories), threads=threads) | _profile(
         histories
     )
+
+
+def _above(values: np.ndarray, level: float = 0.0) -> np.ndarray:
+    return np.where(values > level, values, np.nan)
+
+
+def _block_pointers(block: Block, histories: Histories) -> dict[str, np.ndarray]:
+    columns = block.pad_all([histories.snapshots[name] for name in _COLUMNS])
+    steps = _steps(block, histories, columns)
+    time = columns[0]
+    top = np.where(known(steps.z), steps.z, -np.inf).argmax(axis=1)
+    end = cell(time, top)[:, None]
+    after = (time > end) & (time <= end + 28)
+    cells = np.arange(time.shape[1])
+    _, first = _fastest_stretch(steps)
+    drip = (cells >= first[:, None]) & (cells < first[:, None] + DRIP_INTERVALS)
+    refill = np.full(time.shape, np.nan)
+    fallen = _refilled(steps)
+    refill[fallen] = -steps.gain[fallen]
+    usual_views = steps.view_rates.median[:, None]
+    return {
+        "step": _above(steps.z, STEP_Z),
+        "gain": _above(steps.gain),
+        "drop": _above(-steps.gain),
+        "drop_after_step": np.where(after, _above(-steps.gain), np.nan),
+        "step_without_posts": np.where(steps.posted == 0, _above(steps.z), np.nan),
+        "step_without_views": np.where(steps.view_rate < 1.5 * usual_views, _above(steps.z), np.nan),
+        "refill": refill,
+        "drip": np.where(drip, steps.rate, np.nan),
+        "view_step": _above(steps.view_rate - usual_views),
+        "following_drop": _above(-steps.following),
+    }
+
+
+def growth_pointers(histories: Histories) -> dict[str, np.ndarray]:
+    """Which days a person would look at to check a signal.
+
+    Returns
+    -------
+    dict of str to ndarray of float64, each of shape (snapshots,)
+        By pointer, aligned with `histories.snapshots`, of the snapshot that a change ends at: NaN where the day is not
+        pointed at, larger where to look first.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return block_pointers(histories.snapshots.offsets, lambda block: _block_pointers(block, histories))

@@ -1,0 +1,106 @@
+"""The posts, days, comments and accounts behind a signal: what a person would look at to check it."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from features import audience, comments, content, coordination, engagement, growth
+from features.coordination import Crowd
+from features.histories import Events, Histories
+from features.signals import SIGNALS
+
+#: The column that names a row of each kind of events.
+_IDS = {"posts": "post_id", "comments": "comment_id", "accounts": "account_id"}
+_TIMES = {"posts": "published_at", "comments": "published_at", "days": "observed_at"}
+COLUMNS = ("creator_id", "signal", "events", "id", "at", "salience")
+
+
+def _events(histories: Histories, kind: str) -> Events:
+    return {
+        "posts": histories.posts,
+        "days": histories.snapshots,
+        "comments": histories.comments,
+        "accounts": histories.audience,
+    }[kind]
+
+
+def pointers(histories: Histories, family: str, crowd: Crowd | None = None) -> dict[str, np.ndarray]:
+    """Saliences of the rows that a family points at, by pointer; see each family's own function."""
+    of: Mapping[str, Callable[[], dict[str, np.ndarray]]] = {
+        "engagement": lambda: engagement.engagement_pointers(histories),
+        "growth": lambda: growth.growth_pointers(histories),
+        "comments": lambda: comments.comments_pointers(histories),
+        "audience": lambda: audience.audience_pointers(histories),
+        "content": lambda: content.content_pointers(histories),
+        "coordination": lambda: coordination.coordination_pointers(histories, crowd),
+    }
+    return of[family]()
+
+
+def _best(salience: np.ndarray, owners: np.ndarray, most: int) -> np.ndarray:
+    """Rows of the largest saliences of each owner, strongest first."""
+    rows = np.flatnonzero(~np.isnan(salience))
+    rows = rows[np.lexsort((rows, -salience[rows], owners[rows]))]
+    counts = np.bincount(owners[rows], minlength=1)
+    place = np.arange(rows.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    return rows[place < most]
+
+
+def evidence_rows(
+    histories: Histories, names: Iterable[str], *, crowd: Crowd | None = None, most: int = 5
+) -> pd.DataFrame:
+    """The rows that signals point at.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Signals; those that mean the whole history have no rows.
+    crowd : Crowd, optional
+        As for `features.signals.compute_signals`.
+    most : int
+        Rows of each creator and signal, strongest first.
+
+    Returns
+    -------
+    DataFrame
+        creator_id, signal, events ("posts", "days", "comments" or "accounts"), id (of the post, comment or account;
+        null for days and where the source has none), at (UTC; null for accounts) and salience (float64, larger where to
+        look first).
+
+    Raises
+    ------
+    KeyError
+        Where a name is no signal.
+    """
+    ids = histories.creators["creator_id"]
+    found: dict[str, dict[str, np.ndarray]] = {}
+    parts = []
+    for name in names:
+        signal = SIGNALS[name]
+        kind, _, pointer = signal.points_at.partition(":")
+        if not kind:
+            continue
+        if signal.family not in found:
+            found[signal.family] = pointers(histories, signal.family, crowd)
+        events = _events(histories, kind)
+        salience = found[signal.family].get(pointer)
+        if salience is None:  # no events of this kind
+            continue
+        rows = _best(salience, events.owners, most)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "creator_id": ids.to_numpy()[events.owners[rows]],
+                    "signal": name,
+                    "events": kind,
+                    "id": events.texts[_IDS[kind]].to_numpy()[rows] if kind in _IDS else None,
+                    "at": events[_TIMES[kind]][rows] if kind in _TIMES else np.nan,
+                    "salience": salience[rows],
+                }
+            )
+        )
+    frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
+    at = pd.to_datetime(frame["at"].astype("float64"), unit="D", utc=True).dt.round("ms")  # days are floats
+    text = {name: frame[name].astype("str") for name in ("creator_id", "signal", "events", "id")}
+    return frame.assign(**text, at=at.astype("datetime64[us, UTC]"), salience=frame["salience"].astype("float64"))
