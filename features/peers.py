@@ -6,9 +6,11 @@ merge into the sample that one reading would have given; `peers_of` computes qua
 a cell nothing is left out.
 
 Small cells borrow from larger ones: a cell's quantiles are n / (n + `BORROWED`) of its own and the rest of its
-parent's, from all creators over platform and platform × tier down to platform × tier × niche. Averages of quantiles are
-in order again, so the result is a distribution; the median absolute deviation is averaged in the same way. The year is
-the year of `as_of`: peers of another year are another artefact.
+parent's, from all creators over platform and platform × tier down to platform × tier × niche. They are averaged as
+asinh(x / s), s the median absolute deviation among all creators: in proportion where they are large, so that the tail
+of one platform does not become another's. Such averages are in order again, so the result is a distribution; the median
+absolute deviation is averaged in the same way. The year is the year of `as_of`: peers of another year are another
+artefact.
 
 What a rate is divided by is part of its name. Where a rate meets a published one, `check_denominator` refuses to
 compare a rate by followers with one by views.
@@ -61,7 +63,7 @@ class PeerSample:
     Attributes
     ----------
     rows : DataFrame
-        One row a creator: `platform`, `tier`, `niche` ("" where unknown), `hash` of the id, one column a signal.
+        One row a creator: `platform`, `tier`, `niche` ("" where unknown), `hash` of platform and id, and the signals.
     counts : DataFrame of int64
         Indexed by `platform`, `tier` and `niche`; for each signal the creators that have it, and `creators`.
     """
@@ -211,8 +213,9 @@ def sample_peers(signals: pd.DataFrame, creators: pd.DataFrame) -> PeerSample:
     if len(unlisted):
         raise PeersError(f"signals of creators that are not in the creators table: {', '.join(unlisted[:3])}")
     cells = _cells_of(creators, signals.index)
-    # by the id alone: which creators are kept does not depend on the partition
-    hashes = pd.util.hash_array(signals.index.to_numpy(dtype=object), categorize=False)
+    # by platform and id alone: which creators are kept does not depend on the partition
+    names = (cells["platform"] + ":" + signals.index.astype(TEXT).to_series(index=signals.index)).to_numpy(dtype=object)
+    hashes = pd.util.hash_array(names, categorize=False)
     rows = pd.concat([cells.assign(hash=hashes), signals], axis=1).reset_index(drop=True)
     there = pd.concat([cells.assign(creators=1), signals.notna().astype(np.int64)], axis=1)
     return PeerSample(_kept(rows), there.groupby(list(CELL)).sum())
@@ -248,9 +251,11 @@ def _statistics(values: np.ndarray) -> np.ndarray:
     return np.column_stack([low + (high - low) * (position - below), row_mad(values)])
 
 
-def _shrunk(own: np.ndarray, parent: np.ndarray, n: np.ndarray) -> np.ndarray:
-    weight = (n / (n + BORROWED))[:, None]
-    mixed = weight * own + (1 - weight) * parent
+def _shrunk(own: np.ndarray, parent: np.ndarray, n: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Statistics between a cell's own and its parent's, shape (signals, quantiles + 1); linear where the scale is 0."""
+    weight, unit = (n / (n + BORROWED))[:, None], np.where(scale > 0, scale, 1.0)[:, None]
+    curved = unit * np.sinh(weight * np.arcsinh(own / unit) + (1 - weight) * np.arcsinh(parent / unit))
+    mixed = np.where(scale[:, None] > 0, curved, weight * own + (1 - weight) * parent)
     return np.where(np.isnan(own), parent, np.where(np.isnan(parent), own, mixed))
 
 
@@ -283,7 +288,7 @@ def peers_of(sample: PeerSample, as_of: pd.Timestamp, source: str) -> Peers:
             # rows are in the order of their hashes
             values, n = group[:SAMPLE].T, totals[key].sum(axis=0)
             own = _statistics(values)
-            statistics[key] = _shrunk(own, statistics[key[:-1]], n) if depth else own
+            statistics[key] = _shrunk(own, statistics[key[:-1]], n, statistics[()][:, -1]) if depth else own
             frames.append(
                 pd.DataFrame(
                     {

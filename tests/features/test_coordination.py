@@ -307,6 +307,13 @@ def test_how_creators_were_dealt_to_partitions_changes_nothing(shards: int) -> N
     )
 
 
+def test_how_many_pairs_are_multiplied_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = _random_tables(40, seed=5)
+    whole = _crowd(tables)
+    monkeypatch.setattr("features.coordination.PAIRS_AT_ONCE", 30.0)
+    pd.testing.assert_frame_equal(_crowd(tables).signals, whole.signals, check_exact=True)
+
+
 def test_the_order_of_rows_and_the_names_of_authors_change_nothing() -> None:
     tables = _random_tables(30, seed=6)
     before = _signals(tables)

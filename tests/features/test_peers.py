@@ -83,17 +83,27 @@ def test_quantiles_of_all_are_those_of_the_values() -> None:
 
 
 def test_a_small_cell_borrows_from_its_parent() -> None:
-    # TikTok: 20 values of 10, Instagram: 20 of 30 → all: median 20; with n = 20 = k half is borrowed at each level
+    # TikTok: 20 values of 10, Instagram: 20 of 30 → all: median 20, MAD 10. With n = 20 = k half is borrowed at each
+    # level, on the scale of asinh(x / 10): asinh 1 = .88137, asinh 2 = 1.44364; half way is 1.16250, its sinh 1.44262
     assert BORROWED == 20
     peers = make_peers(
         *world(a=("tiktok", 20_000, "beauty", [10.0] * 20), b=("instagram", 20_000, "beauty", [30.0] * 20)),
         AS_OF,
         "mine",
     )
-    assert cell(peers, "all")["p50"] == 20.0
-    assert cell(peers, "platform", platform="tiktok")["p50"] == 15.0  # (10 + 20) / 2
-    assert cell(peers, "platform and tier", platform="tiktok")["p50"] == 12.5  # (10 + 15) / 2
-    assert cell(peers, "platform, tier and niche", platform="tiktok")["p50"] == 11.25  # (10 + 12.5) / 2
+    assert cell(peers, "all")[["p50", "mad"]].tolist() == [20.0, 10.0]
+    assert cell(peers, "platform", platform="tiktok")["p50"] == pytest.approx(14.4262, abs=1e-4)
+    # (.88137 + 1.16250) / 2 = 1.02194 → 1.20934; (.88137 + 1.02194) / 2 = .95166 → 1.10194
+    assert cell(peers, "platform and tier", platform="tiktok")["p50"] == pytest.approx(12.0934, abs=1e-3)
+    assert cell(peers, "platform, tier and niche", platform="tiktok")["p50"] == pytest.approx(11.0194, abs=1e-3)
+
+
+def test_a_tail_of_another_platform_is_borrowed_in_proportion() -> None:
+    # 80 creators with .06, all with 2: linear it would be .8 × .06 + .2 × 2 = .448, seven times what there is
+    shrunk = module._shrunk(np.array([[0.06]]), np.array([[2.0]]), np.array([80]), np.array([0.01]))
+    # all but logarithmic at 6 and 200 scales: .06^.8 × 2^.2 = .121
+    assert shrunk[0, 0] == pytest.approx(0.121, abs=0.001)
+    assert module._shrunk(np.array([[0.0]]), np.array([[1.0]]), np.array([20]), np.array([0.0]))[0, 0] == 0.5
 
 
 @pytest.mark.parametrize(("count", "near"), [(1, 0.0), (20_000, 10.0)])
