@@ -138,7 +138,7 @@ def block_signals(
     -------
     dict of str to ndarray of float64, each of shape (creators,)
     """
-    columns = {name: np.full(offsets.size - 1, np.nan) for name in names}
+    columns = dict(zip(names, np.full((len(names), offsets.size - 1), np.nan), strict=True))
 
     def fill(block: Block) -> None:
         for name, values in compute(block).items():

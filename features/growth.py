@@ -56,8 +56,9 @@ _PER_CREATOR = 2**39
 class _Steps:
     """Changes of a block from the snapshot before to each snapshot, (creators, width); NaN in each row's first cell.
 
-    `rate`, `view_rate` and what is derived from them are changes a day; `rates` are the rates of followers in order,
-    with their median absolute deviation `mad`.
+    `rate` and `view_rate` are changes a day of followers and views. Of both, one over the other, (2, creators):
+    how many there are (`counts`), their medians (`usual`) and median absolute deviations (`mads`); of the views alone
+    the `fastest`.
     """
 
     start: np.ndarray
@@ -67,20 +68,17 @@ class _Steps:
     days: np.ndarray
     gain: np.ndarray
     rate: np.ndarray
-    rates: Ordered
-    mad: np.ndarray
+    view_rate: np.ndarray
+    counts: np.ndarray
+    usual: np.ndarray
+    mads: np.ndarray
+    fastest: np.ndarray
     z: np.ndarray
     posted: np.ndarray
-    view_rate: np.ndarray
-    view_rates: Ordered
-
-    @property
-    def usual(self) -> np.ndarray:
-        return self.rates.median
 
     @property
     def count(self) -> np.ndarray:
-        return self.rates.count
+        return np.asarray(self.counts[0])
 
 
 def rounding_unit(followers: np.ndarray) -> np.ndarray:
@@ -158,37 +156,44 @@ def _previous(x: np.ndarray) -> np.ndarray:
     return shifted
 
 
+def _rounding(followers: np.ndarray, days: np.ndarray) -> np.ndarray:
+    """Error of a daily change that comes from rounded counts, shape of `days`; 0 up to one follower."""
+    unit = rounding_unit(followers)
+    if not (unit > 1).any():
+        return np.zeros(days.shape)
+    unit *= unit
+    # errors of rounding at both ends of an interval: uniform over one unit each
+    error = np.sqrt((_previous(unit) + unit) / 12) / days
+    # what is usual is known no better than the usual rounding, also for the days before the unit grew
+    error = np.maximum(error, Ordered(error).median[:, None])
+    return np.where(error > 1, error, 0.0)
+
+
 def _steps(block: Block, histories: Histories, columns: np.ndarray) -> _Steps:
     time, followers = columns[:2]
     before = _previous(columns)
     moved = columns - before
     # two snapshots around midnight: a change is not blown up to more than twice its size a day
     days = np.where(moved[0] > 0, np.maximum(moved[0], LEAST_DAYS), np.nan)
-    gain, seen = moved[1], moved[3]
-    rate, view_rate = gain / days, seen / days
-    rates, mad = median_and_mad(rate)
-    usual = rates.median[:, None]
-    # errors of rounding at both ends of an interval: uniform over one unit each
-    unit = rounding_unit(followers)
-    unit *= unit
-    rounded = np.sqrt((_previous(unit) + unit) / 12) / days
-    # what is usual is known no better than the usual rounding, also for the days before the unit grew
-    rounded = np.maximum(rounded, Ordered(rounded).median[:, None])
-    spread = MAD_TO_SD * mad[:, None] + np.sqrt(np.abs(usual)) + 1.0 + np.where(rounded > 1, rounded, 0.0)
+    rates = moved[1::2] / days
+    ordered, mads = median_and_mad(rates)
+    usual = ordered.median[0][:, None]
+    spread = MAD_TO_SD * mads[0][:, None] + np.sqrt(np.abs(usual)) + 1.0 + _rounding(followers, days)
     return _Steps(
         start=before[0],
         end=time,
         before=before[1],
         following=moved[2],
         days=days,
-        gain=gain,
-        rate=rate,
-        rates=rates,
-        mad=mad,
-        z=(rate - usual) / spread,
+        gain=moved[1],
+        rate=rates[0],
+        view_rate=rates[1],
+        counts=ordered.count,
+        usual=ordered.median,
+        mads=mads,
+        fastest=ordered.highest[1],
+        z=(rates[0] - usual) / spread,
         posted=_posts_between(histories.posts, block.creators, before[0] - POST_REACH_DAYS, time),
-        view_rate=view_rate,
-        view_rates=Ordered(view_rate),
     )
 
 
@@ -209,15 +214,14 @@ def _velocity(columns: np.ndarray, steps: _Steps, size: np.ndarray) -> dict[str,
     change = np.where(away <= 0.25 * window, (last - earlier) * ratio(window, last_time - then), np.nan)
     middle = 0.5 * (row_max(time) - row_max(-time))[:, None]
     late = steps.start >= middle
-    newer = row_mean(np.where(late, steps.rate, np.nan), LEAST // 2)
-    older = row_mean(np.where(late, np.nan, steps.rate), LEAST // 2)
+    newer, older = row_mean(np.where(np.stack([late, ~late]), steps.rate, np.nan), LEAST // 2)
     return {
         "follower_growth_28d": ratio(change[0], earlier[0]),
         "follower_growth_90d": ratio(change[1], earlier[1]),
         "view_gain_28d": change[2] / size,
         "follower_gain_acceleration_all": (newer - older) / size,
-        "follower_gain_median_all": enough(steps.usual, steps.count, LEAST) / size,
-        "follower_gain_mad_all": enough(steps.mad, steps.count, LEAST) / size,
+        "follower_gain_median_all": enough(steps.usual[0], steps.count, LEAST) / size,
+        "follower_gain_mad_all": enough(steps.mads[0], steps.count, LEAST) / size,
     }
 
 
@@ -234,12 +238,12 @@ def _largest_step(columns: np.ndarray, steps: _Steps, gains: Ordered, total: np.
     count = steps.count
     top = np.where(known(steps.z), steps.z, -np.inf).argmax(axis=1)
     z = enough(cell(steps.z, top), count, LEAST)
-    excess = np.where(z >= STEP_Z, cell(steps.gain, top) - steps.usual * cell(steps.days, top), np.nan)
+    excess = np.where(z >= STEP_Z, cell(steps.gain, top) - steps.usual[0] * cell(steps.days, top), np.nan)
     end = cell(steps.end, top)
     after = (time >= end[:, None]) & (time <= end[:, None] + 28) & known(followers)
     later = np.where(after, np.stack([-followers, time]), np.nan)
     lowest, watched = row_max(later) * np.array([[-1.0], [1.0]])
-    lift = ratio(cell(steps.view_rate, top), enough(steps.view_rates.median, steps.view_rates.count, LEAST))
+    lift = ratio(cell(steps.view_rate, top), enough(steps.usual[1], steps.counts[1], LEAST))
     share = ratio(steps.gain, np.where(steps.before > 0, steps.before, np.nan))
     highest_share, deepest_share = row_max(np.stack([share, -share]), LEAST)
     largest = np.stack([cell(gains.values, np.maximum(gains.count - place, 0)) for place in (1, 2, 3)])
@@ -272,7 +276,7 @@ def _refilled(steps: _Steps) -> tuple[np.ndarray, np.ndarray]:
 
 def _steps_explained(steps: _Steps) -> dict[str, np.ndarray]:
     span = row_max(steps.end) + row_max(-steps.start)
-    usual_views = enough(steps.view_rates.median, steps.view_rates.count, LEAST)[:, None]
+    usual_views = enough(steps.usual[1], steps.counts[1], LEAST)[:, None]
     unexplained = np.stack(
         [
             np.where(steps.posted == 0, steps.z, np.nan),
@@ -304,7 +308,7 @@ def _drip(steps: _Steps) -> dict[str, np.ndarray]:
     """The fastest stretch of `DRIP_INTERVALS` steps: how far above the usual it lies, and how even it is."""
     means, top = _fastest_stretch(steps)
     fastest = Moments(np.stack([cell(steps.rate, top + later) for later in range(DRIP_INTERVALS)], axis=1))
-    usual = np.abs(steps.usual)
+    usual = np.abs(steps.usual[0])
     lift = cell(means, top) / (usual + np.sqrt(usual) + 1.0)
     whole = np.where(fastest.count == DRIP_INTERVALS, ratio(fastest.sd, np.abs(fastest.mean)), np.nan)
     return {
@@ -333,24 +337,20 @@ def _evenness(columns: np.ndarray, steps: _Steps, gains: Ordered, total: np.ndar
 
 
 def _views(steps: _Steps) -> dict[str, np.ndarray]:
-    rates = steps.view_rates
-    usual = rates.median
-    mad = Ordered(np.abs(steps.view_rate - usual[:, None])).median
-    highest = enough(rates.highest, rates.count, LEAST)
+    usual, count = steps.usual[1], steps.counts[1]
+    spread = MAD_TO_SD * steps.mads[1] + np.sqrt(np.abs(usual)) + 1.0
     both = steps.gain + steps.view_rate
     seen, gained = filled_sum(np.where(known(both), np.stack([steps.view_rate * steps.days, steps.gain]), 0.0))
     return {
-        "view_gain_max_step_z_all": (highest - usual) / (MAD_TO_SD * mad + np.sqrt(np.abs(usual)) + 1.0),
+        "view_gain_max_step_z_all": enough((steps.fastest - usual) / spread, count, LEAST),
         "follower_gain_per_1000_views_all": enough(
-            ratio(gained * 1000, np.where(seen > 0, seen, np.nan)), rates.count, LEAST
+            ratio(gained * 1000, np.where(seen > 0, seen, np.nan)), count, LEAST
         ),
     }
 
 
-def _followings(following: np.ndarray, moves: np.ndarray) -> dict[str, np.ndarray]:
+def _followings(moves: np.ndarray, size: np.ndarray) -> dict[str, np.ndarray]:
     net, walked = filled_sum(zeroed(np.stack([moves, np.abs(moves)])))
-    size = row_mean(following, LEAST)
-    size = np.where(size > 0, size, np.nan)
     return {
         "following_sawtooth_all": (walked - np.abs(net)) / size,
         "following_drop_max_share_all": np.maximum(row_max(-moves, LEAST - 1), 0) / size,
@@ -362,8 +362,9 @@ def _block_signals(block: Block, histories: Histories) -> dict[str, np.ndarray]:
     if int(block.lengths[-1]) < 2:  # one snapshot has no step
         return {}
     steps = _steps(block, histories, columns)
-    size = row_mean(columns[1])
-    size = np.where(size > 0, size, np.nan)
+    levels = Moments(columns[1:3])
+    least = np.array([[1], [LEAST]])  # of followers and of following
+    size, following = np.where((levels.mean > 0) & (levels.count >= least), levels.mean, np.nan)
     positive = np.where(known(steps.gain), np.maximum(steps.gain, 0), np.nan)
     gains, total = Ordered(positive), filled_sum(zeroed(positive))
     return {
@@ -373,15 +374,12 @@ def _block_signals(block: Block, histories: Histories) -> dict[str, np.ndarray]:
         **_drip(steps),
         **_evenness(columns, steps, gains, total),
         **_views(steps),
-        **_followings(columns[2], steps.following),
+        **_followings(steps.following, following),
     }
 
 
 def _profile(histories: Histories) -> dict[str, np.ndarray]:
-    followers, following, posts = (
-        histories.creators[name].to_numpy(dtype=np.float64, na_value=np.nan)
-        for name in ("followers", "following", "posts_count")
-    )
+    followers, following, posts = (histories.profiles[name] for name in ("followers", "following", "posts_count"))
     return {
         "following_per_follower_all": ratio(following, followers),
         "followers_per_post_all": ratio(followers, posts),
@@ -425,7 +423,7 @@ def _block_pointers(block: Block, histories: Histories) -> dict[str, np.ndarray]
     refill = np.full(time.shape, np.nan)
     fallen = _refilled(steps)
     refill[fallen] = -steps.gain[fallen]
-    usual_views = steps.view_rates.median[:, None]
+    usual_views = steps.usual[1][:, None]
     return {
         "step": _above(steps.z, STEP_Z),
         "gain": _above(steps.gain),

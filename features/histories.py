@@ -88,9 +88,14 @@ class Histories:
     authors: pd.Index
 
     @cached_property
+    def profiles(self) -> Mapping[str, np.ndarray]:
+        """`PROFILE_COUNTS` known at `as_of`, each float64 of shape (creators,), NaN where unknown."""
+        return {name: _numbers(self.creators[name]) for name in PROFILE_COUNTS}
+
+    @property
     def followers(self) -> np.ndarray:
         """Followers known at `as_of`, float64 of shape (creators,), NaN where unknown."""
-        return _numbers(self.creators["followers"])
+        return self.profiles["followers"]
 
     @cached_property
     def platforms(self) -> np.ndarray:
