@@ -20,7 +20,7 @@ POST_TIMES, POST_COUNTS = (
 POST_TEXTS = ("post_id", "kind", "caption", "sponsor")
 PROFILE_COUNTS = ("followers", "following", "posts_count")
 SNAPSHOT_COUNTS = (*PROFILE_COUNTS, "total_views")
-_DAY = np.timedelta64(1, "D") / np.timedelta64(1, "us")
+_DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _numbers(values: pd.Series) -> np.ndarray:
 def days_since_epoch(times: pd.Series) -> np.ndarray:
     """Times as float64 days since 1970-01-01 UTC, NaN where missing."""
     instants = times.astype(TIME).dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
-    return np.where(np.isnat(instants), np.nan, instants.astype("int64") / _DAY)
+    return np.where(np.isnat(instants), np.nan, instants.astype("int64") / _DAY_US)
 
 
 def latest_knowledge(tables: Tables, now: pd.Timestamp) -> pd.Timestamp:
@@ -135,8 +135,12 @@ def known_rows(frame: pd.DataFrame, as_of: pd.Timestamp, imported_at: pd.Timesta
         observed = frame["observed_at"].fillna(imported_at)
     else:
         observed = pd.Series(imported_at, index=frame.index)
-    known = observed <= as_of
-    return frame.assign(observed_at=observed.astype(TIME))[known]
+    return _where(frame.assign(observed_at=observed.astype(TIME)), observed <= as_of)
+
+
+def _where(frame: pd.DataFrame, wanted: pd.Series) -> pd.DataFrame:
+    """Rows that are wanted; no copy where all are."""
+    return frame if wanted.all() else frame[wanted]
 
 
 def _offsets(owner: pd.Series, creators: int) -> np.ndarray:
@@ -173,15 +177,35 @@ def _with_owner(frame: pd.DataFrame, ids: pd.Index) -> pd.DataFrame:
     return frame.assign(owner=_positions(frame["creator_id"], ids))
 
 
+def _microseconds(times: pd.Series) -> np.ndarray:
+    return times.dt.tz_localize(None).to_numpy(dtype="datetime64[us]").astype(np.int64)
+
+
+def _in_order(frame: pd.DataFrame, time: str, then: str | None = None) -> pd.DataFrame:
+    """Rows by owner, time and the text `then`; texts are compared, and rows moved, only where they have to be."""
+    owner, moment = frame["owner"].to_numpy(), _microseconds(frame[time])
+    order = None
+    if not _ascending(owner, moment, ties=then is None):
+        order = np.lexsort((moment, owner))
+        if then is not None and not _ascending(owner[order], moment[order], ties=False):
+            return frame.sort_values(["owner", time, then], kind="stable")
+    return frame if order is None else frame.iloc[order]
+
+
+def _ascending(owner: np.ndarray, moment: np.ndarray, *, ties: bool) -> bool:
+    later = moment[1:] >= moment[:-1] if ties else moment[1:] > moment[:-1]
+    return bool(((owner[1:] > owner[:-1]) | ((owner[1:] == owner[:-1]) & later)).all())
+
+
 def _latest_posts(posts: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
-    posts = posts[posts["published_at"] <= as_of]
+    posts = _where(posts, posts["published_at"] <= as_of)
     key = ["owner", "post_id"]
-    if posts.duplicated(subset=key).any():
+    if not posts["post_id"].is_unique and posts.duplicated(subset=key).any():
         # the import may be the moment of another observation: larger counts then win, whatever the order of rows
         counts = [name for name in POST_COUNTS if name in posts]
         posts = posts.sort_values(["observed_at", *counts], kind="stable", na_position="first")
         posts = posts.drop_duplicates(subset=key, keep="last")
-    return posts.sort_values(["owner", "published_at", "post_id"], kind="stable")
+    return _in_order(posts, "published_at", "post_id")
 
 
 def _last_of_each_day(snapshots: pd.DataFrame) -> pd.DataFrame:
@@ -189,11 +213,11 @@ def _last_of_each_day(snapshots: pd.DataFrame) -> pd.DataFrame:
 
     Of each count, the last that is known of the day.
     """
-    ordered = snapshots.sort_values(["owner", "observed_at"], kind="stable")
-    day = ordered["observed_at"].dt.floor("D")
-    if not pd.DataFrame({"o": ordered["owner"], "d": day}).duplicated().any():
+    ordered = _in_order(snapshots, "observed_at")
+    owner, day = ordered["owner"].to_numpy(), _microseconds(ordered["observed_at"]) // _DAY_US
+    if _ascending(owner, day, ties=False):
         return ordered
-    return ordered.groupby([ordered["owner"].rename("of"), day.rename("day")], sort=False).last().reset_index(drop=True)
+    return ordered.groupby([owner, day], sort=False).last().reset_index(drop=True)
 
 
 def _known_profiles(creators: pd.DataFrame, listed: pd.Index, snapshots: Events) -> pd.DataFrame:
@@ -232,8 +256,10 @@ def _comment_events(
     codes, authors = pd.factorize(comments["author_id"], sort=True)
     authors = pd.Index(authors, dtype=TEXT)
     writers = ids.get_indexer(authors)[codes].astype(np.float64) if len(codes) else np.array([])
-    rows = pd.Series(np.arange(len(posts)), index=pd.MultiIndex.from_frame(posts[["owner", "post_id"]]))
-    under = rows.index.get_indexer(pd.MultiIndex.from_frame(comments[["owner", "post_id"]])).astype(np.float64)
+    commented = posts["owner"].isin(comments["owner"]).to_numpy()
+    places = pd.MultiIndex.from_frame(posts.loc[commented, ["owner", "post_id"]])
+    place = places.get_indexer(pd.MultiIndex.from_frame(comments[["owner", "post_id"]]))
+    under = np.append(np.flatnonzero(commented), -1)[place].astype(np.float64)
     comments = comments.assign(
         author=codes.astype(np.float64),
         author_creator=np.where(writers >= 0, writers, np.nan),
