@@ -20,7 +20,7 @@ from functools import cached_property
 import numpy as np
 
 #: Cells of one block, measured: a stack of a dozen columns stays in a core's cache while it is sorted and reduced.
-CELLS = 16_384
+CELLS = 32_768
 #: Rows are padded to a multiple of this.
 LANES = 8
 #: Cells that `row_sum` adds at once.

@@ -14,6 +14,7 @@ from serving.schemas import (
     Coverage,
     Estimate,
     Evidence,
+    EvidenceRow,
     HeadReport,
     ModelInfo,
     Ranked,
@@ -21,7 +22,7 @@ from serving.schemas import (
     Report,
     ScoreResponse,
 )
-from serving.words import N_, Words
+from serving.words import N_, ROW_WORDS, Words
 
 _WARNING_WORDS = {
     "mixed_registry": N_("The catalogue mixes scores of different signal registries: score all creators again."),
@@ -71,9 +72,18 @@ def evidence_of(row: Mapping[str, Any], words: Words) -> list[Evidence]:
             unit=SIGNALS[item["signal"]].unit if item["signal"] in SIGNALS else "",
             typical_low=item["typical_low"],
             typical_high=item["typical_high"],
+            rows=[EvidenceRow(**row) for row in item.get("rows", [])],
         )
         for item in items
     ]
+
+
+def where_to_look(item: Evidence, words: Words) -> str:
+    """The posts, days, comments or accounts to look at, in words; empty where the whole history is meant."""
+    if not item.rows:
+        return ""
+    named = [words.date(row.at) if row.at else row.id or "" for row in item.rows]
+    return words.say(ROW_WORDS[item.rows[0].events], rows="; ".join(dict.fromkeys(named)))
 
 
 def report(row: Mapping[str, Any], words: Words) -> Report:

@@ -253,8 +253,16 @@ class HeadReport(Estimate):
     reason: str = Field(description="Why it was not assessed; empty where it was.")
 
 
+class EvidenceRow(_Model):
+    """A post, day, comment or account to look at; `at` is when it was published, or the day."""
+
+    events: Literal["posts", "days", "comments", "accounts"]
+    id: str | None
+    at: datetime | None
+
+
 class Evidence(_Model):
-    """A signal behind a head, with the range that is typical."""
+    """A signal behind a head, with the range that is typical and the rows to look at, strongest first."""
 
     head: str
     signal: str
@@ -263,6 +271,7 @@ class Evidence(_Model):
     unit: str
     typical_low: float | None
     typical_high: float | None
+    rows: list[EvidenceRow]
 
 
 class Coverage(_Model):

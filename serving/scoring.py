@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features.content import profile_texts
+from features.evidence import evidence_rows
 from features.histories import Events, Histories, make_histories
 from features.signals import compute_signals, registry_hash
 from features.tables import HEADS, Tables, tier_of
@@ -16,6 +17,8 @@ from serving.words import words_for
 from training.authenticity import NEEDS, NO_HEAD
 
 _PROFILE = ("platform", "handle", "display_name", "niche", "country", "language")
+#: Posts, days, comments or accounts that a piece of evidence points at.
+ROWS_POINTED_AT = 3
 #: Shares of manufactured followers, likes, views and comments: columns of the contract that no model estimates yet.
 _SHARES = ("followers", "likes", "views", "comments")
 
@@ -53,6 +56,23 @@ def _with_reasons(scores: pd.DataFrame, evidence: list[list[dict[str, Any]]], tr
         for head in HEADS
     }
     return scores.assign(**reasons, evidence=[json.dumps(items) for items in evidence])
+
+
+def _with_rows(histories: Histories, evidence: list[list[dict[str, Any]]]) -> list[list[dict[str, Any]]]:
+    """Evidence with the posts, days, comments or accounts that each signal points at, strongest first."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    names = sorted({item["signal"] for items in evidence for item in items})
+    rows = evidence_rows(histories, names, most=ROWS_POINTED_AT)
+    times = rows["at"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    for creator, signal, events, named, at in zip(
+        rows["creator_id"], rows["signal"], rows["events"], rows["id"], times, strict=True
+    ):
+        row = {"events": events, "id": None if pd.isna(named) else named, "at": None if pd.isna(at) else at}
+        found.setdefault((creator, signal), []).append(row)
+    return [
+        [{**item, "rows": found.get((creator, item["signal"]), [])} for item in items]
+        for creator, items in zip(histories.creators["creator_id"], evidence, strict=True)
+    ]
 
 
 def _profiles(histories: Histories) -> pd.DataFrame:
@@ -96,7 +116,7 @@ def score_tables(
     histories = make_histories(tables, as_of, imported_at=imported_at)
     signals = compute_signals(histories)
     scores = loaded.model.score(signals)
-    evidence = loaded.model.evidence(signals, scores, histories.creators["platform"])
+    evidence = _with_rows(histories, loaded.model.evidence(signals, scores, histories.creators["platform"]))
     shares = {f"inauthentic_{what}_share{end}": np.nan for what in _SHARES for end in ("", "_low", "_high")}
     frame = (
         _profiles(histories)

@@ -52,6 +52,15 @@ def _unit(name: str) -> str:
     return signal.unit if signal else ""
 
 
+#: Where to look to check a piece of evidence, by the events it points at.
+ROW_WORDS: dict[str, str] = {
+    "posts": N_("look at the posts of {rows}"),
+    "days": N_("look at {rows}"),
+    "comments": N_("look at the comments of {rows}"),
+    "accounts": N_("look at the accounts {rows}"),
+}
+
+
 class Words:
     """Everything that is said in one language."""
 

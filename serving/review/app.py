@@ -24,7 +24,7 @@ from features.tables import HEADS, PLATFORMS, TIERS
 from serving.catalogue import Catalogue, records
 from serving.limits import RETRY_AFTER, BusyError, PageHeaders, Places
 from serving.ranking import REASON_SEPARATOR, Brief, reasons, shortlist, why_not_assessed
-from serving.reports import catalogue_notice, catalogue_warnings, report
+from serving.reports import catalogue_notice, catalogue_warnings, report, where_to_look
 from serving.words import LANGUAGES, N_, Language, Words, words_for
 
 _HERE = Path(__file__).parent
@@ -202,6 +202,7 @@ def _creator(view: View, catalogue: Catalogue, creator_id: str) -> HTMLResponse:
         path=creator_path(creator_id),
         row={name: None if pd.isna(value) else value for name, value in row.items()},
         report=report(row, words),
+        where_to_look=where_to_look,
         reasons=reasons(row, match.words([position])[0], words),
         fit=None if match.missing else float(match.similarities[position]),
         why=why_not_assessed(row, words) if pd.isna(row["authenticity"]) else "",

@@ -71,6 +71,7 @@ def not_assessed(reason: str = "fewer than 5 posts") -> dict[str, Any]:
 def flagged(head: str, signal: str, value: float, low: float, high: float) -> dict[str, Any]:
     """Change a row to one that a head flags, with its evidence."""
     item = {"head": head, "signal": signal, "value": value, "typical_low": low, "typical_high": high}
+    item["rows"] = [{"events": "days", "id": None, "at": f"2026-01-{day}T00:00:00Z"} for day in ("05", "19")]
     return {
         f"{head}_probability": 0.93,
         f"{head}_low": 0.81,

@@ -141,6 +141,7 @@ def test_the_creator_page_shows_heads_and_evidence(client: TestClient) -> None:
         "0.5 – 4.2",
         "48,200",
         "60 posts, 180 days",
+        "look at Jan 5, 2026; Jan 19, 2026",
         "Jan 10, 2026",
     ):
         assert text in html

@@ -43,6 +43,24 @@ def test_the_frame_keeps_the_contract_of_the_catalogue(tables, loaded):
     assert all(json.loads(items) is not None for items in frame["evidence"])
 
 
+def test_evidence_points_at_rows_of_its_creator(tables, loaded):
+    posts = tables["posts"].groupby("creator_id")["post_id"].agg(set)
+    days = tables["snapshots"].assign(day=tables["snapshots"]["observed_at"].dt.strftime("%Y-%m-%d"))
+    days = days.groupby("creator_id")["day"].agg(set)
+    seen = set()
+    frame = _score(tables, loaded)
+    for creator, text in zip(frame["creator_id"], frame["evidence"], strict=True):
+        for item in json.loads(text):
+            assert bool(item["rows"]) <= bool(SIGNALS[item["signal"]].points_at)
+            for row in item["rows"]:
+                seen.add(row["events"])
+                if row["events"] == "posts":
+                    assert row["id"] in posts[creator]
+                else:
+                    assert row["at"][:10] in days[creator]
+    assert seen == {"posts", "days"}
+
+
 def test_reasons_say_why_a_head_was_not_assessed_or_flagged(tables, loaded):
     frame = _score(tables, loaded)
     for head in HEADS:
