@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
+# What the signals are compared with stays out of .venv.
+BENCH := .venv-bench
 
 # The demo: empty means the default of `realreach demo`.
 CREATORS ?=
@@ -45,8 +47,8 @@ format: setup-dev ## put the code into the one format
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-bench: setup ## how many creators a second the signals take on this machine
-	$(BIN)/realreach benchmark signals
+bench: $(BENCH)/.bench ## the signals beside polars, DuckDB, pandas and tsfresh, in .venv-bench (ARGS="--creators 2000")
+	$(BENCH)/bin/realreach benchmark signals $(ARGS)
 
 setup: $(VENV)/.run ## the virtual environment that runs the program
 setup-dev: $(VENV)/.dev ## the same, with what tests and checks need
@@ -54,9 +56,10 @@ setup-dev: $(VENV)/.dev ## the same, with what tests and checks need
 lock: $(VENV)/.tools ## resolve the dependencies of pyproject.toml anew (UPGRADE=1 takes the newest allowed)
 	$(UV) pip compile $(COMPILE) pyproject.toml -o requirements.lock
 	$(UV) pip compile $(COMPILE) pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
+	$(UV) pip compile $(COMPILE) pyproject.toml --extra bench -c requirements-dev.lock -o requirements-bench.lock
 
 clean: ## remove what make and the tools made; .realreach (models, runs, decisions) stays
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis __pycache__
+	rm -rf $(VENV) $(BENCH) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis __pycache__
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The locks hold hashes and no index address: whoever installs brings an index of their own.
@@ -64,11 +67,11 @@ COMPILE := --quiet --generate-hashes --universal --python-version 3.11 \
 	--no-header --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
 
 # uv does not read pip's configuration: where only pip knows the way to an index, pip installs the same hashes, slower.
-install = $(UV) pip install --quiet --python $(BIN)/python --require-hashes -r $(1) || { \
+install = $(UV) pip install --quiet --python $(or $(2),$(BIN))/python --require-hashes -r $(1) || { \
 	echo "uv could not install $(1); trying pip, which takes a minute or two"; \
-	$(BIN)/python -m pip install --quiet --require-hashes -r $(1); }
+	$(or $(2),$(BIN))/python -m pip install --quiet --require-hashes -r $(1); }
 # Built with the setuptools that is already there by hash, so nothing unhashed is fetched for the build.
-install-project = $(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+install-project = $(UV) pip install --quiet --python $(or $(1),$(BIN))/python --no-deps --no-build-isolation --editable .
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, found " + sys.version)'
@@ -83,15 +86,23 @@ $(VENV)/.tools: requirements-dev.lock | $(BIN)/python
 $(VENV)/.run: requirements.lock pyproject.toml $(VENV)/.tools
 	@echo "setting up $(VENV) from requirements.lock"
 	@$(call install,requirements.lock)
-	@$(install-project)
+	@$(call install-project)
 	@touch $@
 
 # requirements-dev.lock is resolved with requirements.lock as its constraint, so it holds all of it.
 $(VENV)/.dev: requirements-dev.lock requirements.lock pyproject.toml $(VENV)/.tools
 	@echo "setting up $(VENV) from requirements-dev.lock"
 	@$(call install,requirements-dev.lock)
-	@$(install-project)
+	@$(call install-project)
 	@touch $(VENV)/.run $@
+
+$(BENCH)/.bench: requirements-bench.lock pyproject.toml $(VENV)/.tools
+	@echo "setting up $(BENCH) from requirements-bench.lock"
+	@test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
+	@$(call install,$(VENV)/tools.lock,$(BENCH)/bin)
+	@$(call install,requirements-bench.lock,$(BENCH)/bin)
+	@$(call install-project,$(BENCH)/bin)
+	@touch $@
 
 # Tests of the page need a Chromium; where none can be had they are skipped and say so.
 browser:

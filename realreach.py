@@ -19,7 +19,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     import pandas as pd
 
-    from features.tables import Tables
+    from features.tables import TableError, Tables
     from training.evaluation import Evaluation
 
 DONE, REFUSED, WRONG_USAGE = 0, 1, 2
@@ -46,6 +46,13 @@ class Benchmark(StrEnum):
     """What can be measured."""
 
     signals = "signals"
+
+
+class EngineChoice(StrEnum):
+    """Who computes."""
+
+    local = "local"
+    dask = "dask"
 
 
 class Language(StrEnum):
@@ -129,8 +136,12 @@ def _read(folder: Path) -> "Tables":
     try:
         return read_tables(folder, now=_now())
     except TableError as error:
-        count = len(error.problems)
-        _refuse(error, f"{count} problem{'s' if count > 1 else ''} in {folder}; the contract is in features/tables.py")
+        _refuse_tables(error, folder)
+
+
+def _refuse_tables(error: "TableError", folder: Path) -> NoReturn:
+    count = len(error.problems)
+    _refuse(error, f"{count} problem{'s' if count > 1 else ''} in {folder}; the contract is in features/tables.py")
 
 
 OutFile = Annotated[Path, typer.Option("--out", help="Parquet or CSV, by its ending.", callback=_check_ending)]
@@ -261,33 +272,57 @@ def score(
     as_of: Annotated[
         str | None, typer.Option(help="What was known when, such as 2026-01-31; the last observation where left out.")
     ] = None,
+    engine: Annotated[EngineChoice, typer.Option(help="Who computes: this process, or Dask.")] = EngineChoice.local,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Dask scheduler, such as tcp://10.0.0.5:8786; this machine's cores where left out."),
+    ] = None,
+    partition: Annotated[int, typer.Option(min=1, help="Creators that are read and scored at once.")] = 5_000,
 ) -> None:
     """Score every creator of a folder with the champion; the file is a catalogue that recommend and serve can read."""
-    from features.histories import latest_knowledge
-    from features.tables import write_frame
+    from features.engines import Engine, EngineError
+    from features.partitions import write_frames
+    from features.tables import TableError
+    from serving.batches import score_folder
     from serving.models import load_champion
-    from serving.scoring import score_tables
     from training.authenticity import ModelMismatchError
     from training.tracking import CorruptModelError, ModelNotFoundError
 
-    moment = _as_of(as_of)
-    tables = _read(folder)
-    now = _now()
+    if scheduler and engine is EngineChoice.local:
+        raise typer.BadParameter("--scheduler needs --engine dask")
+    moment, now = _as_of(as_of), _now()
+    told: list[pd.DataFrame] = []
     try:
         loaded = load_champion()
+        frames = score_folder(
+            folder, loaded, now=now, as_of=moment, engine=Engine(engine.value, scheduler), creators=partition
+        )
+        rows = write_frames((_told(frame, told) for frame in frames), file)
     except (ModelNotFoundError, CorruptModelError, ModelMismatchError) as error:
         _refuse(
             error, "Train and promote one with `realreach train authenticity` and `realreach promote authenticity`."
         )
-    frame = score_tables(tables, loaded, moment or latest_knowledge(tables, now), imported_at=now)
-    write_frame(frame, file)
-    _say(_summary(frame))
-    _say(f"Wrote {file}: {len(frame):,} creators, {loaded.name} version {loaded.version}")
+    except TableError as error:
+        _refuse_tables(error, folder)
+    except EngineError as error:
+        _refuse(error)
+    _say(_summary(told))
+    _say(f"Wrote {file}: {rows:,} creators, {loaded.name} version {loaded.version}")
 
 
-def _summary(frame: "pd.DataFrame") -> str:
+def _told(frame: "pd.DataFrame", told: "list[pd.DataFrame]") -> "pd.DataFrame":
+    """The frame; of it, what the summary tells is kept."""
+    ends = ("_flagged", "_assessed")
+    told.append(frame[["as_of", "model_data", "authenticity", *(name for name in frame if str(name).endswith(ends))]])
+    return frame
+
+
+def _summary(told: "list[pd.DataFrame]") -> str:
+    import pandas as pd
+
     from features.tables import HEADS
 
+    frame = pd.concat(told, ignore_index=True)
     assessed = frame["authenticity"].notna()
     lines = [
         (
@@ -393,20 +428,47 @@ def _print_shortlist(frame: "pd.DataFrame", words: Any) -> None:
 @app.command()
 def benchmark(
     name: Annotated[Benchmark, typer.Argument(help="What to measure.")],
+    creators: Annotated[
+        int, typer.Option(min=100, help="Simulated creators that the engines are compared on.")
+    ] = 20_000,
+    data: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Folder of tables with comments; simulated where left out."),
+    ] = None,
+    scale: Annotated[
+        int | None, typer.Option(min=1, help="Instead: all signals of so many creators, by partitions.")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
 ) -> None:
     """Measure on this machine; read the ratios, for seconds depend on what else runs."""
+    from json import dumps, loads
+
     from training.benchmark import benchmark_signals
 
-    figures = benchmark_signals()
-    table = Table(title=f"{name.value}, simulated creators, medians of one run", title_justify="left", box=SIMPLE_HEAD)
-    for column in (figures.index.name, *figures.columns):
-        table.add_column(str(column).replace("_", " "), justify="right" if column != figures.index.name else "left")
-    for row in figures.reset_index().astype("object").fillna("").itertuples(index=False):
-        table.add_row(*(f"{value:,.3g}" if isinstance(value, float) else str(value) for value in row))
-    out.print(table)
+    figures = {}
+    for section in benchmark_signals(creators, data=data, scale=scale):
+        out.print(_figures_table(section.title, section.figures))
+        for note in section.notes:
+            _say(note)
+        figures[section.name] = loads(section.figures.to_json(orient="index"))
     if json:
-        json.write_text(figures.to_json(orient="index", indent=1), encoding="utf-8")
+        json.write_text(dumps({"benchmark": name.value, **figures}, indent=1), encoding="utf-8")
+
+
+def _figures_table(title: str, figures: "pd.DataFrame") -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for column in (figures.index.name, *figures.columns):
+        heading = str(column).replace("_per_second", "/s").replace("_", " ")
+        table.add_column(heading, justify="right" if column != figures.index.name else "left")
+    for row in figures.reset_index().astype("object").fillna("").itertuples(index=False):
+        table.add_row(*(_figure(value) for value in row))
+    return table
+
+
+def _figure(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.3g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 @app.command()

@@ -20,7 +20,7 @@ from functools import cached_property
 import numpy as np
 
 #: Cells of one block, measured: a stack of a dozen columns stays in a core's cache while it is sorted and reduced.
-CELLS = 32_768
+CELLS = 49_152
 #: Rows are padded to a multiple of this.
 LANES = 8
 #: Cells that `row_sum` adds at once.
@@ -351,17 +351,43 @@ def row_mad(x: np.ndarray, least: int = 1) -> np.ndarray:
     return enough(mad, ordered.count, max(least, 1))
 
 
+class Pairs:
+    """How two columns move together in each row, over the cells where both are there.
+
+    Parameters
+    ----------
+    x, y : ndarray of float64, shape (..., width)
+    least : int
+        Pairs that a statistic needs, at least 3.
+    """
+
+    def __init__(self, x: np.ndarray, y: np.ndarray, least: int = 3) -> None:
+        pairs = Moments(np.where(known(x + y), np.stack([x, y]), np.nan))  # a sum is missing where either is
+        a, b = pairs.deviations
+        self._covariance = filled_sum(a * b)
+        self._squares = pairs.squares
+        self._count = pairs.count[0]
+        self._constant = pairs.squares <= self._count * (ROUNDING * pairs.mean) ** 2
+        self._least = max(least, 3)
+
+    @property
+    def correlation(self) -> np.ndarray:
+        """Pearson correlation, shape (...); NaN where a column does not vary."""
+        squares_x, squares_y = self._squares
+        norm = np.sqrt(squares_x * squares_y)
+        tiny = self._constant[0] | self._constant[1] | (norm < 1e-12 * np.maximum(self._count, 1))
+        return enough(ratio(self._covariance, np.where(tiny, 0.0, norm)), self._count, self._least)
+
+    @property
+    def slope(self) -> np.ndarray:
+        """Slope of the least-squares line of `y` over `x`, shape (...); NaN where `x` does not vary."""
+        squares = np.where(self._constant[0], 0.0, self._squares[0])
+        return enough(ratio(self._covariance, squares), self._count, self._least)
+
+
 def row_correlation(x: np.ndarray, y: np.ndarray, least: int = 3) -> np.ndarray:
     """Pearson correlation of each row's pairs, over the cells where both are there; NaN where one does not vary."""
-    pairs = Moments(np.where(known(x + y), np.stack([x, y]), np.nan))  # a sum is missing where either is
-    a, b = pairs.deviations
-    covariance = filled_sum(a * b)
-    squares_a, squares_b = pairs.squares
-    count, (level_a, level_b) = pairs.count[0], pairs.mean
-    norm = np.sqrt(squares_a * squares_b)
-    constant = (squares_a <= count * (ROUNDING * level_a) ** 2) | (squares_b <= count * (ROUNDING * level_b) ** 2)
-    tiny = constant | (norm < 1e-12 * np.maximum(count, 1))
-    return enough(ratio(covariance, np.where(tiny, 0.0, norm)), count, max(least, 3))
+    return Pairs(x, y, least).correlation
 
 
 def trend(x: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

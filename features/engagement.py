@@ -11,13 +11,15 @@ from features.blocks import (
     Block,
     Moments,
     Ordered,
+    Pairs,
     block_pointers,
     block_signals,
+    cell,
     enough,
     filled_sum,
     median_and_mad,
     ratio,
-    row_correlation,
+    row_count,
     row_cusum,
     row_entropy,
     row_max,
@@ -57,6 +59,10 @@ BURST_Z = 3.0
 RESIDUAL_FLOOR, RATIO_FLOOR = 0.05, 0.1
 #: Posts that a CUSUM needs.
 LEAST_CUSUM = 10
+#: The posts with the most likes.
+TOP_POSTS = 3
+#: Likes from which on a number that comes twice in a row says something, and by which part of it the two may differ.
+LEAST_REPEAT, REPEAT = 50, 0.02
 
 _USUAL_RATE = np.array([EXPECTED_RATE_AT_30K[platform] for platform in PLATFORMS])
 _COLUMNS = ("likes", "comments", "views", "shares", "saves", "published_at", "observed_at", "is_sponsored")
@@ -103,15 +109,57 @@ def _recent(block: Block, counts: np.ndarray, followers: np.ndarray, usual_rate:
     }
 
 
-def _spreads(counts: np.ndarray, published: np.ndarray, sponsored: np.ndarray) -> dict[str, np.ndarray]:
-    """Shapes of the raw counts and of the gaps between posts."""
+def _repeated(likes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of each post but the first: whether it has the likes of the post before, and whether the two can be compared."""
+    before, after = likes[:, :-1], likes[:, 1:]
+    larger = np.maximum(before, after)
+    compared = larger >= LEAST_REPEAT
+    return compared & (np.abs(after - before) <= REPEAT * larger), compared
+
+
+def _share(marked: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """Share of marked cells among `count`, from `LEAST_SHAPE` on."""
+    return enough(np.add.reduce(marked, axis=1) / np.maximum(count, 1), count, LEAST_SHAPE)
+
+
+def _strongest(likes: np.ndarray, ordered: Ordered) -> np.ndarray:
+    """Mask of the `TOP_POSTS` posts with the most likes, and of those with as many as the last of them.
+
+    Parameters
+    ----------
+    likes : ndarray of float64, shape (rows, width)
+    ordered : Ordered
+        The likes are its first column.
+    """
+    last = cell(ordered.values, np.maximum(ordered.count - TOP_POSTS, 0))[0]
+    return np.asarray(likes >= last[:, None])
+
+
+def _oddities(counts: np.ndarray) -> dict[str, np.ndarray]:
+    """Likes that no public gives: the same again and again, or fewer than comments."""
+    likes, comments = counts[:2]
+    repeated, compared = _repeated(likes)
+    both = row_count(likes + comments)
+    return {
+        "likes_repeat_share_all": _share(repeated, np.add.reduce(compared, axis=1)),
+        "likes_below_comments_share_all": _share(likes < comments, both),
+    }
+
+
+def _columns_of_shape(counts: np.ndarray, published: np.ndarray, sponsored: np.ndarray) -> np.ndarray:
+    """Likes, comments, views, gaps between posts, likes of sponsored posts and of the others, (6, rows, width)."""
     columns = np.full((6, *published.shape), np.nan)
     columns[:3] = counts[:3]
     np.subtract(published[:, 1:], published[:, :-1], out=columns[3, :, 1:])
     likes = counts[0]
     np.copyto(columns[4], likes, where=sponsored == 1)
     np.copyto(columns[5], likes, where=sponsored == 0)
-    ordered, moments = Ordered(columns), Moments(columns[:4])
+    return columns
+
+
+def _spreads(columns: np.ndarray, ordered: Ordered) -> dict[str, np.ndarray]:
+    """Shapes of the raw counts and of the gaps between posts."""
+    moments = Moments(columns[:4])
     count, median = ordered.count, ordered.median
     shaped = count[:4] >= LEAST_SHAPE
     cv = np.where(shaped, ratio(moments.sd, moments.mean), np.nan)
@@ -119,22 +167,21 @@ def _spreads(counts: np.ndarray, published: np.ndarray, sponsored: np.ndarray) -
     highest = ordered.highest
     gini = np.where(shaped[:3], ordered.gini(np.concatenate([total, total]))[:3], np.nan)
     to_median = np.where(shaped[:3], ratio(highest[:3], median[:3]), np.nan)
+    low = np.where(shaped[:3], ratio(ordered.quantile(0.1)[:3], median[:3]), np.nan)
     gaps = count[3] >= LEAST_LEVEL
-    comments = counts[1]
     return {
         "likes_cv_all": cv[0],
         "likes_gini_all": gini[0],
         "likes_max_to_median_all": to_median[0],
-        "likes_p10_to_median_all": _where(ratio(ordered.quantile(0.1)[0], median[0]), shaped[0]),
+        "likes_p10_to_median_all": low[0],
         "comments_cv_all": cv[1],
         "comments_gini_all": gini[1],
         "comments_max_to_median_all": to_median[1],
-        "comments_zero_share_all": enough(
-            np.add.reduce(comments == 0, axis=1) / np.maximum(count[1], 1), count[1], LEAST_SHAPE
-        ),
+        "comments_zero_share_all": _share(columns[1] == 0, count[1]),
         "views_cv_all": cv[2],
         "views_gini_all": gini[2],
         "views_max_to_median_all": to_median[2],
+        "views_p10_to_median_all": low[2],
         "posting_gap_median_all": _where(median[3], gaps),
         "posting_gap_cv_all": cv[3],
         "posting_gap_max_all": _where(highest[3], gaps),
@@ -151,8 +198,16 @@ def _departures(logs: np.ndarray, published: np.ndarray) -> tuple[np.ndarray, np
     return slope, np.concatenate([residual, np.stack([comments - likes, likes - views])])
 
 
-def _residuals(logs: np.ndarray, published: np.ndarray) -> dict[str, np.ndarray]:
-    """Likes and views around their own trend, and the ratios of counts to each other."""
+def _residuals(logs: np.ndarray, published: np.ndarray, top: np.ndarray) -> dict[str, np.ndarray]:
+    """Likes and views around their own trend, and the ratios of counts to each other, also of the strongest posts.
+
+    Parameters
+    ----------
+    logs : ndarray of float64, shape (3, rows, width)
+    published : ndarray of float64, shape (rows, width)
+    top : ndarray of bool, shape (rows, width)
+        The posts with the most likes.
+    """
     slope, columns = _departures(logs, published)
     residual = columns[:2]
     likes, comments, views = logs
@@ -172,15 +227,17 @@ def _residuals(logs: np.ndarray, published: np.ndarray) -> dict[str, np.ndarray]
     y = np.full((4, *likes.shape), np.nan)
     x[0], x[1], x[2], x[3, :, 1:] = likes, likes, comments, residual[0][:, :-1]
     y[0], y[1], y[2], y[3] = comments, views, views, residual[0]
-    correlation = row_correlation(x, y, LEAST_SHAPE)
+    pairs = Pairs(x, y, LEAST_SHAPE)
+    correlation = pairs.correlation
     return {
         "likes_log_mad_all": mads[0],
         "likes_log_skew_all": ratio(cubes, enough(moments.sd[0], count[0], LEAST_SHAPE) ** 3),
-        "likes_burst_share_all": enough(np.add.reduce(burst, axis=1) / np.maximum(count[0], 1), count[0], LEAST_SHAPE),
+        "likes_burst_share_all": _share(burst, count[0]),
         "likes_autocorrelation_all": correlation[3],
         "likes_trend_all": enough(slope[0] * 365.25, count[0], LEAST_SHAPE),
         "likes_shift_cusum_all": shift[0],
         "views_log_mad_all": mads[1],
+        "views_trend_all": enough(slope[1] * 365.25, count[1], LEAST_SHAPE),
         "views_shift_cusum_all": shift[1],
         "comments_per_like_log_mad_all": mads[2],
         "likes_per_view_log_mad_all": mads[3],
@@ -189,6 +246,8 @@ def _residuals(logs: np.ndarray, published: np.ndarray) -> dict[str, np.ndarray]
         "likes_comments_correlation_all": correlation[0],
         "likes_views_correlation_all": correlation[1],
         "comments_views_correlation_all": correlation[2],
+        "comments_likes_elasticity_all": pairs.slope[0],
+        "comments_per_like_at_top_likes_all": _where(row_mean(_where(columns[2], top)) - median[2], shaped[0]),
         "likes_without_comments_max_z_all": below[0],
         "comments_without_likes_max_z_all": above[0],
         "views_without_likes_max_z_all": below[1],
@@ -219,10 +278,13 @@ def _columns(block: Block, histories: Histories) -> tuple[np.ndarray, np.ndarray
 
 def _block_signals(block: Block, histories: Histories) -> dict[str, np.ndarray]:
     counts, (published, observed, sponsored) = _columns(block, histories)
+    columns = _columns_of_shape(counts, published, sponsored)
+    ordered = Ordered(columns)
     return {
         **_recent(block, counts, histories.followers[block.creators], _USUAL_RATE[histories.platforms[block.creators]]),
-        **_spreads(counts, published, sponsored),
-        **_residuals(np.log1p(counts[:3]), published),
+        **_spreads(columns, ordered),
+        **_oddities(counts),
+        **_residuals(np.log1p(counts[:3]), published, _strongest(counts[0], ordered)),
         **_rhythm(block, published, observed),
         "sponsored_share_all": row_mean(sponsored, LEAST_LEVEL),
     }
@@ -262,14 +324,21 @@ def _block_pointers(block: Block, histories: Histories) -> dict[str, np.ndarray]
     likes, comments = counts[:2]
     _, departures = _departures(np.log1p(counts[:3]), published)
     apart = departures - Ordered(departures).median[..., None]
-    ordered = Ordered(counts[:2])
-    few, usual = ordered.quantile(0.1)[0], ordered.median[1]
+    ordered = Ordered(counts[:3])
+    few, usual = ordered.quantile(0.1)[:, :, None], ordered.median[1]
+    repeated = np.zeros(likes.shape, dtype=bool)
+    repeated[:, 1:] = _repeated(likes)[0]
+    low = _where(-counts[:3], counts[:3] <= few)
     turns = _turns(departures)
     return {
         "recent": _where(published, block.last(RECENT_POSTS)),
         "sponsored": _where(published, sponsored == 1),
         "gap_before": np.diff(published, axis=1, prepend=np.nan),
-        "few_likes": _where(-likes, likes <= few[:, None]),
+        "few_likes": low[0],
+        "few_views": low[2],
+        "most_likes": _where(likes, _strongest(likes, ordered)),
+        "likes_repeated": _where(likes, repeated),
+        "likes_below_comments": _only_above(comments - likes),
         "no_comments": _where(published, comments == 0),
         "comments_above_usual": _only_above(comments - usual[:, None]),
         "likes_above_trend": _only_above(departures[0]),

@@ -14,6 +14,7 @@ from features.blocks import (
     Block,
     Moments,
     Ordered,
+    Pairs,
     block_pointers,
     block_signals,
     cell,
@@ -22,7 +23,6 @@ from features.blocks import (
     known,
     median_and_mad,
     ratio,
-    row_correlation,
     row_count,
     row_max,
     row_mean,
@@ -44,6 +44,10 @@ LOTS = np.array([1.0, 2.0, 2.5, 5.0, 10.0])
 POWERS_OF_TEN = 10.0 ** np.arange(1, 13)
 #: Snapshots that a delivery in instalments spans, at least, to be told from a single step.
 DRIP_INTERVALS = 7
+#: Marked steps, or gaps between them, that their spread needs.
+LEAST_MARKED = 3
+#: Followers a day from which on whole numbers say how even the days are.
+LEAST_RATE = 10.0
 
 
 SIGNALS = read_family("growth")
@@ -58,7 +62,7 @@ class _Steps:
 
     `rate` and `view_rate` are changes a day of followers and views. Of both, one over the other, (2, creators):
     how many there are (`counts`), their medians (`usual`) and median absolute deviations (`mads`); of the views alone
-    the `fastest`.
+    the `fastest`. `rounded` says whose followers are rounded to more than single ones.
     """
 
     start: np.ndarray
@@ -73,6 +77,7 @@ class _Steps:
     usual: np.ndarray
     mads: np.ndarray
     fastest: np.ndarray
+    rounded: np.ndarray
     z: np.ndarray
     posted: np.ndarray
 
@@ -178,7 +183,8 @@ def _steps(block: Block, histories: Histories, columns: np.ndarray) -> _Steps:
     rates = moved[1::2] / days
     ordered, mads = median_and_mad(rates)
     usual = ordered.median[0][:, None]
-    spread = MAD_TO_SD * mads[0][:, None] + np.sqrt(np.abs(usual)) + 1.0 + _rounding(followers, days)
+    rounding = _rounding(followers, days)
+    spread = MAD_TO_SD * mads[0][:, None] + np.sqrt(np.abs(usual)) + 1.0 + rounding
     return _Steps(
         start=before[0],
         end=time,
@@ -192,6 +198,7 @@ def _steps(block: Block, histories: Histories, columns: np.ndarray) -> _Steps:
         usual=ordered.median,
         mads=mads,
         fastest=ordered.highest[1],
+        rounded=np.maximum.reduce(rounding, axis=1) > 0,
         z=(rates[0] - usual) / spread,
         posted=_posts_between(histories.posts, block.creators, before[0] - POST_REACH_DAYS, time),
     )
@@ -304,16 +311,38 @@ def _fastest_stretch(steps: _Steps) -> tuple[np.ndarray, np.ndarray]:
     return means, np.where(known(means), means, -np.inf).argmax(axis=1)
 
 
+def _repeats(steps: _Steps) -> dict[str, np.ndarray]:
+    """Steps as they are sold: of one size, at even distances, more even than chance allows."""
+    marked = steps.z >= STEP_Z
+    last = np.maximum.accumulate(np.where(marked, steps.end, -np.inf), axis=1)
+    sizes_and_gaps = np.stack([steps.gain - steps.usual[0][:, None] * steps.days, steps.end - _previous(last)])
+    marks = Moments(np.where(marked & np.isfinite(sizes_and_gaps), sizes_and_gaps, np.nan))
+    cv = np.where((marks.count >= LEAST_MARKED) & (steps.count >= LEAST), ratio(marks.sd, marks.mean), np.nan)
+    usual = steps.usual[0]
+    days = filled_sum(np.where(known(steps.rate), steps.days, 0.0)) / np.maximum(steps.count, 1)
+    exact = (usual >= LEAST_RATE) & ~steps.rounded
+    dispersion = (MAD_TO_SD * steps.mads[0]) ** 2 * days / np.where(exact, usual, np.nan)
+    return {
+        "follower_step_size_cv_all": cv[0],
+        "follower_step_spacing_cv_all": cv[1],
+        "follower_gain_dispersion_all": enough(dispersion, steps.count, LEAST),
+    }
+
+
 def _drip(steps: _Steps) -> dict[str, np.ndarray]:
-    """The fastest stretch of `DRIP_INTERVALS` steps: how far above the usual it lies, and how even it is."""
+    """The fastest stretch of `DRIP_INTERVALS` steps: how far above the usual, how even, and what comes after."""
     means, top = _fastest_stretch(steps)
     fastest = Moments(np.stack([cell(steps.rate, top + later) for later in range(DRIP_INTERVALS)], axis=1))
     usual = np.abs(steps.usual[0])
-    lift = cell(means, top) / (usual + np.sqrt(usual) + 1.0)
+    peak = cell(means, top)
+    lift = peak / (usual + np.sqrt(usual) + 1.0)
+    next_one = np.minimum(top + DRIP_INTERVALS, means.shape[1] - 1)
+    after = np.where(top + DRIP_INTERVALS < means.shape[1], cell(means, next_one), np.nan)
     whole = np.where(fastest.count == DRIP_INTERVALS, ratio(fastest.sd, np.abs(fastest.mean)), np.nan)
     return {
         "follower_drip_lift_all": enough(lift, steps.count, LEAST),
         "follower_drip_evenness_all": enough(whole, steps.count, LEAST),
+        "follower_stop_after_fastest_all": 1 - ratio(after, np.where(peak > 0, peak, np.nan)),
     }
 
 
@@ -325,7 +354,9 @@ def _evenness(columns: np.ndarray, steps: _Steps, gains: Ordered, total: np.ndar
     x, y = np.empty((2, 4, *time.shape))
     x[0], x[1], x[2:] = followers, _previous(steps.rate), steps.rate
     y[0], y[1], y[2], y[3] = time, steps.rate, steps.posted, steps.view_rate
-    correlation = row_correlation(x, y, LEAST)
+    correlation = Pairs(x, y, LEAST).correlation
+    silent = Moments(np.where(np.stack([steps.posted == 0, steps.posted > 0]), steps.rate, np.nan))
+    few = (silent.count < LEAST // 2) | (silent.mean[1] <= 0)
     return {
         "follower_loss_day_share_all": enough(down / np.maximum(count, 1), count, LEAST),
         "follower_gain_gini_all": enough(gains.gini(total), gains.count, LEAST),
@@ -333,6 +364,7 @@ def _evenness(columns: np.ndarray, steps: _Steps, gains: Ordered, total: np.ndar
         "follower_gain_autocorrelation_all": correlation[1],
         "follower_gain_posts_correlation_all": correlation[2],
         "follower_gain_views_correlation_all": correlation[3],
+        "follower_gain_without_posts_ratio_all": np.where(few.any(axis=0), np.nan, ratio(*silent.mean)),
     }
 
 
@@ -343,6 +375,7 @@ def _views(steps: _Steps) -> dict[str, np.ndarray]:
     seen, gained = filled_sum(np.where(known(both), np.stack([steps.view_rate * steps.days, steps.gain]), 0.0))
     return {
         "view_gain_max_step_z_all": enough((steps.fastest - usual) / spread, count, LEAST),
+        "view_gain_mad_to_median_all": enough(ratio(steps.mads[1], np.where(usual > 0, usual, np.nan)), count, LEAST),
         "follower_gain_per_1000_views_all": enough(
             ratio(gained * 1000, np.where(seen > 0, seen, np.nan)), count, LEAST
         ),
@@ -372,6 +405,7 @@ def _block_signals(block: Block, histories: Histories) -> dict[str, np.ndarray]:
         **_largest_step(columns, steps, gains, total),
         **_steps_explained(steps),
         **_drip(steps),
+        **_repeats(steps),
         **_evenness(columns, steps, gains, total),
         **_views(steps),
         **_followings(steps.following, following),

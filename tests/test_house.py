@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROOMS = ("features", "training", "serving")
 LOCKS = ("requirements.lock", "requirements-dev.lock")
+EVERY_LOCK = (*LOCKS, "requirements-bench.lock")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -71,7 +72,7 @@ def copy_of_the_house(tmp_path: Path) -> Path:
     return house
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", EVERY_LOCK)
 def test_every_locked_requirement_has_a_hash(lock: str) -> None:
     locked = pins(lock)
 
@@ -79,7 +80,7 @@ def test_every_locked_requirement_has_a_hash(lock: str) -> None:
     assert [name for name, (_, hashes) in locked.items() if hashes == 0] == []
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", EVERY_LOCK)
 def test_locks_name_no_index_and_no_machine(lock: str) -> None:
     text = (ROOT / lock).read_text()
 
@@ -101,11 +102,17 @@ def test_every_direct_dependency_is_locked() -> None:
         return {canonical(re.split(r"[\[<>=!~ ;]", requirement)[0]) for requirement in requirements}
 
     assert names(project["dependencies"]) <= set(run)
-    assert names(project["optional-dependencies"]["dev"]) <= set(dev)
+    extras = project["optional-dependencies"]
+    assert names(extras["dev"]) | names(extras["dask"]) <= set(dev)
+    assert names(project["dependencies"]) | names(extras["bench"]) <= set(pins("requirements-bench.lock"))
 
 
 def test_every_third_party_import_is_a_declared_dependency() -> None:
-    declared = {canonical(re.split(r"[\[<>=!~ ;]", line)[0]) for line in PROJECT["project"]["dependencies"]}
+    extras = PROJECT["project"]["optional-dependencies"]
+    declared = {
+        canonical(re.split(r"[\[<>=!~ ;]", line)[0])
+        for line in [*PROJECT["project"]["dependencies"], *extras["dask"], *extras["bench"]]
+    }
     distribution = {"sklearn": "scikit-learn", "pydantic_core": "pydantic"}
     own = {*ROOMS, "realreach"}
 

@@ -62,8 +62,8 @@ NO_HEAD = "the model was not trained for it"
 _MODEL_FILE = "model.json"
 
 
-#: Signals that heads read. What a creator writes about is no trace of manipulation: simulated captions would teach heads
-#: to suspect topics.
+#: Signals that heads read. What a creator writes about is no trace of manipulation: simulated captions would teach
+#: heads to suspect topics.
 READ = tuple(name for name, signal in SIGNALS.items() if signal.family != "content")
 
 

@@ -1,1 +1,1 @@
-"""Word lists, rules by country and published benchmarks that signals and peers are read against, each with its source."""
+"""Word lists, rules by country and published benchmarks that signals and peers are read against, with their sources."""

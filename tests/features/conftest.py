@@ -291,6 +291,7 @@ def _random_tables(creators: int, seed: int) -> Tables:
         if days:
             gains = rng.poisson(followers / 500, days) - rng.poisson(followers / 900, days)
             gains[days // 3] += followers // 4 if number % 3 == 0 else 0
+            gains[days // 3 :: 9] += followers // 20 if number % 6 == 0 else 0
             level = np.maximum(followers - gains[::-1].cumsum()[::-1], 0)
             snapshots.append(
                 pd.DataFrame(

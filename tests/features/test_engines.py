@@ -19,11 +19,13 @@ from features.engines import (
     compute_signals_partitioned,
     crowd_of_partitions,
     crowd_of_tables,
+    peers_of_partitions,
     signals_by_partition,
     slice_histories,
 )
 from features.histories import make_histories
 from features.partitions import Partition, plan_partitions, write_frames, write_parts
+from features.peers import make_peers
 from features.signals import compute_signals, registry_hash
 from features.tables import TableError, Tables, write_tables
 from training.bulk import BULK_AS_OF, draw_comments, draw_tables
@@ -67,18 +69,34 @@ def scheduler() -> Iterator[str]:
             [sys.executable, "-m", "distributed.cli." + command[0], *command[1:]], env=environment, text=True, **pipes
         )
 
-    running = [start("dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", stderr=subprocess.PIPE)]
+    running = [
+        start(
+            "dask_scheduler",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--dashboard-address",
+            "127.0.0.1:0",
+            stderr=subprocess.PIPE,
+        )
+    ]
     try:
         stream = running[0].stderr
         assert stream is not None
         address = next(found[1] for line in stream if (found := re.search(r"Scheduler at:\s+(tcp://\S+)", line)))
-        for _ in range(2):
-            running.append(
-                start(
-                    "dask_worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1",
-                    stderr=subprocess.DEVNULL,
-                )
-            )  # fmt: skip
+        worker = (
+            "dask_worker",
+            address,
+            "--nthreads",
+            "1",
+            "--no-nanny",
+            "--dashboard-address",
+            "127.0.0.1:0",
+            "--host",
+            "127.0.0.1",
+        )
+        running += [start(*worker, stderr=subprocess.DEVNULL) for _ in range(2)]
         yield address
     finally:
         for process in reversed(running):
@@ -182,6 +200,16 @@ def test_a_slice_is_what_these_creators_alone_would_be(tables):
         np.testing.assert_array_equal(found.comments[column], expected.comments[column])
     for name, values in comments_signals(expected).items():
         np.testing.assert_array_equal(comments_signals(found)[name], values)
+
+
+def test_peers_of_partitions_are_those_of_the_whole(folder, tables, expected):
+    creators = make_histories(tables, BULK_AS_OF, imported_at=BULK_AS_OF).creators
+    partitions = plan_partitions(folder, PART)
+    crowd = crowd_of_partitions(partitions, BULK_AS_OF, imported_at=BULK_AS_OF)
+
+    found = peers_of_partitions(partitions, BULK_AS_OF, imported_at=BULK_AS_OF, source="bulk", crowd=crowd)
+
+    assert found.id == make_peers(expected, creators, BULK_AS_OF, "bulk").id
 
 
 MEASURE = """

@@ -1,5 +1,6 @@
 """Folders cut into partitions of creators: every row once, whatever the order of the file."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -62,7 +63,7 @@ def test_a_folder_that_is_small_or_has_csv_is_one_partition(folder, random_table
 
 
 def test_ids_that_are_numbers_or_dictionaries_are_cut_as_text(tmp_path):
-    posts = {"post_id": "p", "published_at": pd.Timestamp("2026-01-01T00:00:00Z"), "likes": 1, "comments": 0}
+    posts = {"post_id": "p", "published_at": datetime(2026, 1, 1, tzinfo=UTC), "likes": 1, "comments": 0}
     ids = [9, 10, 100, 2]  # as text: 10, 100, 2, 9
     for name, kind in (("numbers", pa.int64()), ("words", pa.dictionary(pa.int32(), pa.string()))):
         folder = tmp_path / name
@@ -70,7 +71,7 @@ def test_ids_that_are_numbers_or_dictionaries_are_cut_as_text(tmp_path):
         keys = pa.array(ids if name == "numbers" else [str(number) for number in ids]).cast(kind)
         creators = pa.table({"creator_id": keys, "platform": ["tiktok"] * 4, "followers": [1, 2, 3, 4]})
         pq.write_table(creators, folder / "creators.parquet")
-        rows = pa.Table.from_pandas(pd.DataFrame({**posts, "n": range(4)})).append_column("creator_id", keys)
+        rows = pa.table({column: [value] * 4 for column, value in posts.items()} | {"creator_id": keys})
         pq.write_table(rows, folder / "posts.parquet")
         parts = [partition.read() for partition in plan_partitions(folder, 3)]
         assert [part["creators"]["creator_id"].tolist() for part in parts] == [["10", "100", "2"], ["9"]]
@@ -131,6 +132,19 @@ def test_latest_knowledge_is_that_of_the_whole_folder(random_tables, tmp_path, c
     assert latest_knowledge_of(plan_partitions(tmp_path / "x", 100), NOW) == expected
 
 
+def test_times_that_are_none_are_left_to_the_checks(random_tables, tmp_path):
+    folder = tmp_path / "x"
+    folder.mkdir()
+    for name, frame in random_tables.items():
+        told = {"observed_at": "yesterday"} if name == "snapshots" else {}
+        frame.assign(**told).to_parquet(folder / f"{name}.parquet")
+    partitions = plan_partitions(folder, 9)
+
+    assert latest_knowledge_of(partitions, NOW) == NOW
+    with pytest.raises(TableError, match=r"snapshots.observed_at.*'yesterday'"):
+        partitions[0].read()
+
+
 def test_parts_are_written_as_one_folder_or_not_at_all(folder, random_tables, tmp_path):
     write_parts((partition.read() for partition in plan_partitions(folder, 7)), tmp_path / "x")
     for name, frame in read_tables(tmp_path / "x").items():
@@ -165,5 +179,13 @@ def test_frames_are_written_as_one_file_or_not_at_all(tmp_path, ending):
     with pytest.raises(RuntimeError, match="in the middle"):
         write_frames(broken(), tmp_path / f"other.{ending}")
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+    def never():
+        raise RuntimeError("at the start")
+        yield frame
+
+    with pytest.raises(RuntimeError, match="at the start"):
+        write_frames(never(), tmp_path / "new" / "all.csv")
+    assert not (tmp_path / "new").exists()
     with pytest.raises(ValueError, match=r"use .parquet or .csv"):
         write_frames([frame], tmp_path / "all.xlsx")
