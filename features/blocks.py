@@ -193,14 +193,13 @@ def enough(values: np.ndarray, count: np.ndarray, least: int) -> np.ndarray:
 
 def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """Quotient that is NaN where the denominator is 0 or missing."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(below == 0, np.nan, above / below)
+    return np.asarray(above / np.where(below == 0, np.nan, below))
 
 
 def cell(x: np.ndarray, position: np.ndarray) -> np.ndarray:
     """Value of one cell of each row: `x` of shape (..., width), `position` of shape (...)."""
-    starts = np.arange(0, x.size, x.shape[-1]).reshape(position.shape)
-    return x.ravel().take(starts + position)
+    starts = np.arange(0, x.size, x.shape[-1])
+    return x.ravel().take(starts.reshape(position.shape) + position)
 
 
 def filled_sum(x: np.ndarray) -> np.ndarray:
@@ -240,7 +239,7 @@ def zeroed(x: np.ndarray) -> np.ndarray:
 class Moments:
     """Mean and spread of rows, and the deviations that several statistics share.
 
-    Values are counted from each row's lowest, so that equal values have a mean without rounding and no spread at all.
+    Values are counted from each row's first, so that equal values have a mean without rounding and no spread at all.
 
     Parameters
     ----------
@@ -251,15 +250,15 @@ class Moments:
         x = lanes(x)
         self.known = known(x)
         self.count: np.ndarray = np.add.reduce(self.known, axis=-1, dtype=np.int64)
-        self._low: np.ndarray = np.fmin.reduce(x, axis=-1)
-        from_low = np.where(self.known, x - self._low[..., None], 0.0)
-        self._above = filled_sum(from_low) / np.maximum(self.count, 1)
-        self.deviations = np.where(self.known, from_low - self._above[..., None], 0.0)
-
-    @property
-    def mean(self) -> np.ndarray:
-        """Shape (...); NaN where a row has no value."""
-        return self._low + self._above
+        missing = ~self.known
+        first = cell(x, self.known.argmax(axis=-1))
+        self.deviations = x - first[..., None]
+        np.copyto(self.deviations, 0.0, where=missing)
+        from_first = filled_sum(self.deviations) / np.maximum(self.count, 1)
+        self.deviations -= from_first[..., None]
+        np.copyto(self.deviations, 0.0, where=missing)
+        #: Shape (...); NaN where a row has no value.
+        self.mean = first + from_first
 
     @cached_property
     def squares(self) -> np.ndarray:
@@ -356,13 +355,14 @@ class Pairs:
 
     Parameters
     ----------
-    x, y : ndarray of float64, shape (..., width)
+    xy : ndarray of float64, shape (2, ..., width)
+        One column over the other.
     least : int
         Pairs that a statistic needs, at least 3.
     """
 
-    def __init__(self, x: np.ndarray, y: np.ndarray, least: int = 3) -> None:
-        pairs = Moments(np.where(known(x + y), np.stack([x, y]), np.nan))  # a sum is missing where either is
+    def __init__(self, xy: np.ndarray, least: int = 3) -> None:
+        pairs = Moments(np.where(known(xy[0] + xy[1]), xy, np.nan))  # a sum is missing where either is
         a, b = pairs.deviations
         self._covariance = filled_sum(a * b)
         self._squares = pairs.squares
@@ -387,7 +387,7 @@ class Pairs:
 
 def row_correlation(x: np.ndarray, y: np.ndarray, least: int = 3) -> np.ndarray:
     """Pearson correlation of each row's pairs, over the cells where both are there; NaN where one does not vary."""
-    return Pairs(x, y, least).correlation
+    return Pairs(np.stack([x, y]), least).correlation
 
 
 def trend(x: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -423,10 +423,12 @@ def row_cusum(moments: Moments) -> np.ndarray:
 
 
 def row_entropy(labels: np.ndarray, classes: int, least: int = 1) -> np.ndarray:
-    """Shannon entropy in bits of each row's labels 0 to classes - 1 (float, NaN missing), (rows, width) to (rows,)."""
-    rows = np.arange(labels.shape[0])[:, None]
-    flat = np.where(known(labels), rows * classes + labels, labels.shape[0] * classes).astype(np.int64)
-    table = np.bincount(flat.ravel(), minlength=labels.shape[0] * classes + 1)[:-1].reshape(labels.shape[0], classes)
-    count = np.add.reduce(table, axis=1)
-    shares = table / np.maximum(count, 1)[:, None]
+    """Shannon entropy in bits of each row's labels 0 to classes - 1 (float, NaN missing), (..., width) to (...)."""
+    rows = labels.shape[:-1]
+    starts = np.arange(0, labels.size // labels.shape[-1] * classes, classes)
+    beyond = starts.size * classes
+    flat = np.where(known(labels), starts.reshape(*rows, 1) + labels, beyond).astype(np.int64)
+    table = np.bincount(flat.ravel(), minlength=beyond + 1)[:-1].reshape(*rows, classes)
+    count = np.add.reduce(table, axis=-1)
+    shares = table / np.maximum(count, 1)[..., None]
     return enough(-row_sum(shares * np.log2(np.where(shares > 0, shares, 1.0))), count, max(least, 1))

@@ -117,9 +117,9 @@ def _repeated(likes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return compared & (np.abs(after - before) <= REPEAT * larger), compared
 
 
-def _share(marked: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """Share of marked cells among `count`, from `LEAST_SHAPE` on."""
-    return enough(np.add.reduce(marked, axis=1) / np.maximum(count, 1), count, LEAST_SHAPE)
+def _share(marked: np.ndarray, count: np.ndarray, least: int = LEAST_SHAPE) -> np.ndarray:
+    """Share of marked cells among `count`, from `least` on."""
+    return enough(np.add.reduce(marked, axis=1) / np.maximum(count, 1), count, least)
 
 
 def _strongest(likes: np.ndarray, ordered: Ordered) -> np.ndarray:
@@ -223,11 +223,11 @@ def _residuals(logs: np.ndarray, published: np.ndarray, top: np.ndarray) -> dict
     above = np.where(shaped, ratio(ordered.highest[2:] - median[2:], spread), np.nan)
     below = np.where(shaped, ratio(median[2:] - ordered.lowest[2:], spread), np.nan)
     shift = enough(row_cusum(moments), count, LEAST_CUSUM)
-    x = np.full((4, *likes.shape), np.nan)
-    y = np.full((4, *likes.shape), np.nan)
+    x, y = both = np.empty((2, 4, *likes.shape))
     x[0], x[1], x[2], x[3, :, 1:] = likes, likes, comments, residual[0][:, :-1]
+    x[3, :, 0] = np.nan
     y[0], y[1], y[2], y[3] = comments, views, views, residual[0]
-    pairs = Pairs(x, y, LEAST_SHAPE)
+    pairs = Pairs(both, LEAST_SHAPE)
     correlation = pairs.correlation
     return {
         "likes_log_mad_all": mads[0],
@@ -259,12 +259,13 @@ def _rhythm(block: Block, published: np.ndarray, observed: np.ndarray) -> dict[s
     within = np.add.reduce(published > row_max(observed)[:, None] - 90, axis=1)
     # whole seconds of the day: 07:00 in days is a little less than 7 / 24
     seconds = np.rint(published * 86_400)
-    hour = np.floor((seconds - np.floor(seconds / 86_400) * 86_400) / 3_600)
-    weekday = np.floor(published) - 7 * np.floor(published / 7)
+    day = np.floor(seconds / 86_400)
+    hour, weekday = np.floor((seconds - day * 86_400) / 3_600), day - 7 * np.floor(day / 7)
+    hours, weekdays = row_entropy(np.stack([hour, weekday]), 24, LEAST_SHAPE)
     return {
         "posts_per_week_90d": within * 7 / 90,
-        "posting_hour_entropy_all": row_entropy(hour, 24, LEAST_SHAPE),
-        "posting_weekday_entropy_all": row_entropy(weekday, 7, LEAST_SHAPE),
+        "posting_hour_entropy_all": hours,
+        "posting_weekday_entropy_all": weekdays,
     }
 
 
@@ -286,7 +287,7 @@ def _block_signals(block: Block, histories: Histories) -> dict[str, np.ndarray]:
         **_oddities(counts),
         **_residuals(np.log1p(counts[:3]), published, _strongest(counts[0], ordered)),
         **_rhythm(block, published, observed),
-        "sponsored_share_all": row_mean(sponsored, LEAST_LEVEL),
+        "sponsored_share_all": _share(sponsored == 1, row_count(sponsored), LEAST_LEVEL),
     }
 
 

@@ -25,7 +25,6 @@ from features.blocks import (
     ratio,
     row_count,
     row_max,
-    row_mean,
     zeroed,
 )
 from features.histories import Events, Histories
@@ -54,6 +53,8 @@ SIGNALS = read_family("growth")
 _COLUMNS = ("observed_at", "followers", "following", "total_views")
 #: Whole seconds, more than any calendar year to a creator, keep creators apart on one axis and every sum exact.
 _PER_CREATOR = 2**39
+#: Days later than every moment.
+_BEYOND = _PER_CREATOR / 2 / 86_400
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,14 @@ class _Steps:
 
     `rate` and `view_rate` are changes a day of followers and views. Of both, one over the other, (2, creators):
     how many there are (`counts`), their medians (`usual`) and median absolute deviations (`mads`); of the views alone
-    the `fastest`. `rounded` says whose followers are rounded to more than single ones.
+    the `fastest`. `first` and `last` are the times of the first and the last snapshot; `rounded` says whose followers
+    are rounded to more than single ones; `posted` counts posts within `POST_REACH_DAYS` before the step or in it.
     """
 
     start: np.ndarray
     end: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
     before: np.ndarray
     following: np.ndarray
     days: np.ndarray
@@ -101,6 +105,20 @@ def rounding_unit(followers: np.ndarray) -> np.ndarray:
         Powers of ten, at least 1; NaN where the count is. Counts that changed less than twice are not taken to be
         rounded to fewer than the three digits of YouTube.
     """
+    unit = np.where(known(followers), 1.0, np.nan)
+    # a count of the most digits that does not end in 0 shows them all: nothing is hidden in its row
+    largest = zeroed(row_max(followers))
+    most = np.where(largest >= 10, _TENS[POWERS_OF_TEN.searchsorted(largest, side="right")], 0.0)
+    tenth = followers / 10
+    whole = np.logical_or.reduce((followers >= most[:, None]) & (tenth != np.floor(tenth)), axis=1)
+    rest = np.flatnonzero(~whole)
+    if rest.size:
+        unit[rest] = _hidden_unit(followers[rest])
+    return unit
+
+
+def _hidden_unit(followers: np.ndarray) -> np.ndarray:
+    """`rounding_unit` of rows in which every count may be rounded."""
     digits = 1.0 + POWERS_OF_TEN.searchsorted(followers, side="right")
     zeros = np.zeros(followers.size)
     counts = np.where(followers > 0, followers, np.nan).ravel()
@@ -126,10 +144,11 @@ def _seconds(days: np.ndarray) -> np.ndarray:
     return np.rint(days * 86_400).astype(np.int64)
 
 
-def _posts_between(posts: Events, owners: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Posts of each row's owner published in (start, end], same shape as `start`.
+def _posts_up_to(posts: Events, owners: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """Posts of each row's owner from `POST_REACH_DAYS` before each moment's predecessor, exclusive, to the moment.
 
-    NaN before the owner's first known post: what was published then may only not have been collected.
+    NaN at the first moment, and before the owner's first known post: what was published then may only not have been
+    collected.
     """
     counts = posts.offsets[owners + 1] - posts.offsets[owners]
     first_row = np.cumsum(counts) - counts
@@ -137,21 +156,20 @@ def _posts_between(posts: Events, owners: np.ndarray, start: np.ndarray, end: np
         np.repeat(posts.offsets[owners] - first_row, counts) + np.arange(int(counts.sum()))
     ]
     rows = np.arange(owners.size)
-    axis = np.repeat(rows * _PER_CREATOR, counts) + _seconds(published)
-    dated = known(start) & known(end)
-    beyond = _PER_CREATOR / 2 / 86_400
-
-    def up_to(days: np.ndarray) -> np.ndarray:
-        """Posts of the owner up to each moment: where each post would stand among the moments, counted together."""
-        moments = rows[:, None] * _PER_CREATOR + _seconds(np.where(dated, days, beyond))
-        place = moments.ravel().searchsorted(axis, side="left")
-        landed = np.bincount(place, minlength=moments.size + 1)[:-1]
-        return np.add.accumulate(landed).reshape(days.shape)
-
-    has_posts = counts > 0
+    moments = (rows[:, None] * _PER_CREATOR + _seconds(np.where(known(time), time, _BEYOND))).ravel()
+    moment = np.repeat(rows * _PER_CREATOR, counts) + _seconds(published)
+    # where a post would stand among the moments is where it begins to count, and where it stops so many days later
+    begins, stops = (
+        np.bincount(moments.searchsorted(when, side="left"), minlength=moments.size + 1)
+        for when in (moment, moment + int(POST_REACH_DAYS * 86_400))
+    )
+    begins[1:] -= stops[:-1]
+    posted = np.add.accumulate(begins[:-1]).reshape(time.shape)
     first = np.full(owners.size, np.inf)
+    has_posts = counts > 0
     first[has_posts] = posts["published_at"][posts.offsets[owners[has_posts]]]
-    return np.where(dated & (start >= first[:, None]), up_to(end) - up_to(start), np.nan)
+    told = (_previous(time) - POST_REACH_DAYS >= first[:, None]) & known(time)
+    return np.where(told, posted, np.nan)
 
 
 def _previous(x: np.ndarray) -> np.ndarray:
@@ -188,6 +206,8 @@ def _steps(block: Block, histories: Histories, columns: np.ndarray) -> _Steps:
     return _Steps(
         start=before[0],
         end=time,
+        first=time[:, 0],
+        last=cell(time, block.lengths - 1),
         before=before[1],
         following=moved[2],
         days=days,
@@ -200,35 +220,48 @@ def _steps(block: Block, histories: Histories, columns: np.ndarray) -> _Steps:
         fastest=ordered.highest[1],
         rounded=np.maximum.reduce(rounding, axis=1) > 0,
         z=(rates[0] - usual) / spread,
-        posted=_posts_between(histories.posts, block.creators, before[0] - POST_REACH_DAYS, time),
+        posted=_posts_up_to(histories.posts, block.creators, time),
     )
 
 
 def _nearest(values: np.ndarray, time: np.ndarray, moment: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Value and time of the known value nearest to each moment, and how many days it is away."""
-    away = np.where(known(values), np.abs(time - moment[..., None]), np.inf)
+    away = np.abs(time - moment[..., None])
+    np.copyto(away, np.inf, where=~known(values + away))
     place = away.argmin(axis=-1)
     return cell(values, place), cell(np.broadcast_to(time, values.shape), place), cell(away, place)
 
 
+def _last_known(values: np.ndarray) -> np.ndarray:
+    """Place of the last known value of each row, the last cell where none is."""
+    last: np.ndarray = values.shape[-1] - 1 - known(values)[..., ::-1].argmax(axis=-1)
+    return last
+
+
 def _velocity(columns: np.ndarray, steps: _Steps, size: np.ndarray) -> dict[str, np.ndarray]:
-    time = columns[0]
-    values = columns[[1, 1, 3]]
+    time, values = columns[0], columns[[1, 1, 3]]
     window = np.array([28.0, 90.0, 28.0])[:, None]
-    last_time = row_max(np.where(known(values), time, np.nan))
-    last, _, _ = _nearest(values, time, last_time)
+    place = _last_known(values)
+    last, last_time = cell(values, place), cell(np.broadcast_to(time, values.shape), place)
     earlier, then, away = _nearest(values, time, last_time - window)
     change = np.where(away <= 0.25 * window, (last - earlier) * ratio(window, last_time - then), np.nan)
-    middle = 0.5 * (row_max(time) - row_max(-time))[:, None]
-    late = steps.start >= middle
-    newer, older = row_mean(np.where(np.stack([late, ~late]), steps.rate, np.nan), LEAST // 2)
     return {
         "follower_growth_28d": ratio(change[0], earlier[0]),
         "follower_growth_90d": ratio(change[1], earlier[1]),
         "view_gain_28d": change[2] / size,
-        "follower_gain_acceleration_all": (newer - older) / size,
         "follower_gain_median_all": enough(steps.usual[0], steps.count, LEAST) / size,
         "follower_gain_mad_all": enough(steps.mads[0], steps.count, LEAST) / size,
+    }
+
+
+def _halves(steps: _Steps, size: np.ndarray) -> dict[str, np.ndarray]:
+    """Mean rates of the later half against the earlier one, of steps without posts against those with some."""
+    late = steps.start >= 0.5 * (steps.first + steps.last)[:, None]
+    parts = Moments(np.where(np.stack([late, ~late, steps.posted == 0, steps.posted > 0]), steps.rate, np.nan))
+    newer, older, silent, posting = enough(parts.mean, parts.count, LEAST // 2)
+    return {
+        "follower_gain_acceleration_all": (newer - older) / size,
+        "follower_gain_without_posts_ratio_all": ratio(silent, np.where(posting > 0, posting, np.nan)),
     }
 
 
@@ -239,33 +272,39 @@ def _lot_distance(step: np.ndarray) -> np.ndarray:
     return np.minimum.reduce(np.abs(lots - size) / size, axis=1)
 
 
+def _lost_again(columns: np.ndarray, top: np.ndarray, excess: np.ndarray) -> np.ndarray:
+    """Part of the `excess` of the step that ends at `top` that is lost within 28 days; NaN without an excess."""
+    lost = np.full(top.size, np.nan)
+    rows = np.flatnonzero(known(excess))
+    if not rows.size:
+        return lost
+    time, followers = columns[:2, rows]
+    end, height = cell(time, top[rows]), cell(followers, top[rows])
+    after = (time >= end[:, None]) & (time <= end[:, None] + 28) & known(followers)
+    lowest, watched = row_max(np.where(after, np.stack([-followers, time]), np.nan))
+    lost[rows] = np.where(watched - end >= 7, ratio(height + lowest, excess[rows]), np.nan)
+    return lost
+
+
 def _largest_step(columns: np.ndarray, steps: _Steps, gains: Ordered, total: np.ndarray) -> dict[str, np.ndarray]:
     """Signals of each creator's most striking step; those that need a marked step are NaN where there is none."""
-    time, followers = columns[0], columns[1]
     count = steps.count
     top = np.where(known(steps.z), steps.z, -np.inf).argmax(axis=1)
     z = enough(cell(steps.z, top), count, LEAST)
     excess = np.where(z >= STEP_Z, cell(steps.gain, top) - steps.usual[0] * cell(steps.days, top), np.nan)
-    end = cell(steps.end, top)
-    after = (time >= end[:, None]) & (time <= end[:, None] + 28) & known(followers)
-    later = np.where(after, np.stack([-followers, time]), np.nan)
-    lowest, watched = row_max(later) * np.array([[-1.0], [1.0]])
     lift = ratio(cell(steps.view_rate, top), enough(steps.usual[1], steps.counts[1], LEAST))
     share = ratio(steps.gain, np.where(steps.before > 0, steps.before, np.nan))
-    highest_share, deepest_share = row_max(np.stack([share, -share]), LEAST)
-    largest = np.stack([cell(gains.values, np.maximum(gains.count - place, 0)) for place in (1, 2, 3)])
-    of_gain = enough(ratio(np.stack([largest[0], largest[0] + largest[1] + largest[2]]), total), count, LEAST)
+    first, second, third = (cell(gains.values, np.maximum(gains.count - place, 0)) for place in (1, 2, 3))
+    of_gain = enough(ratio(np.stack([first, first + second + third]), total), count, LEAST)
     return {
         "follower_gain_max_step_z_all": z,
-        "follower_gain_max_step_share_all": highest_share,
+        "follower_gain_max_step_share_all": row_max(share, LEAST),
         "follower_gain_max_step_of_gain_all": of_gain[0],
         "follower_gain_top3_steps_of_gain_all": of_gain[1],
         "follower_step_view_lift_all": np.where(z >= STEP_Z, lift, np.nan),
         "follower_step_round_lot_distance_all": _lot_distance(excess),
-        "follower_drop_after_step_28d": np.where(
-            watched - end >= 7, ratio(cell(followers, top) - lowest, excess), np.nan
-        ),
-        "follower_drop_max_share_all": deepest_share,
+        "follower_drop_after_step_28d": _lost_again(columns, top, excess),
+        "follower_drop_max_share_all": row_max(-share, LEAST),
     }
 
 
@@ -273,6 +312,8 @@ def _refilled(steps: _Steps) -> tuple[np.ndarray, np.ndarray]:
     """Rows and cells of marked falls that a marked rise makes good by at least 70 % within the next three intervals."""
     falls = steps.z <= -STEP_Z
     rows, cells = np.nonzero(falls)
+    if not rows.size:
+        return rows, cells
     made_good = np.zeros(rows.size, dtype=bool)
     for later in (1, 2, 3):
         place = np.minimum(cells + later, falls.shape[1] - 1)
@@ -282,15 +323,10 @@ def _refilled(steps: _Steps) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _steps_explained(steps: _Steps) -> dict[str, np.ndarray]:
-    span = row_max(steps.end) + row_max(-steps.start)
+    span = steps.last - steps.first
     usual_views = enough(steps.usual[1], steps.counts[1], LEAST)[:, None]
-    unexplained = np.stack(
-        [
-            np.where(steps.posted == 0, steps.z, np.nan),
-            np.where(steps.view_rate < 1.5 * usual_views, steps.z, np.nan),
-        ]
-    )
-    silent, unseen = enough(row_max(unexplained), steps.count, LEAST)
+    unexplained = np.stack([steps.posted == 0, steps.view_rate < 1.5 * usual_views])
+    silent, unseen = enough(row_max(np.where(unexplained, steps.z, np.nan)), steps.count, LEAST)
     marked = np.add.reduce(steps.z >= STEP_Z, axis=1)
     refills = np.bincount(_refilled(steps)[0], minlength=marked.size)
     return {
@@ -313,12 +349,16 @@ def _fastest_stretch(steps: _Steps) -> tuple[np.ndarray, np.ndarray]:
 
 def _repeats(steps: _Steps) -> dict[str, np.ndarray]:
     """Steps as they are sold: of one size, at even distances, more even than chance allows."""
-    marked = steps.z >= STEP_Z
-    last = np.maximum.accumulate(np.where(marked, steps.end, -np.inf), axis=1)
-    sizes_and_gaps = np.stack([steps.gain - steps.usual[0][:, None] * steps.days, steps.end - _previous(last)])
-    marks = Moments(np.where(marked & np.isfinite(sizes_and_gaps), sizes_and_gaps, np.nan))
-    cv = np.where((marks.count >= LEAST_MARKED) & (steps.count >= LEAST), ratio(marks.sd, marks.mean), np.nan)
     usual = steps.usual[0]
+    rows, cells = np.nonzero(steps.z >= STEP_Z)
+    counts = np.bincount(rows, minlength=usual.size)
+    place = np.arange(rows.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    marks = np.full((2, counts.size, max(int(counts.max()), 1)), np.nan)
+    marks[0, rows, place] = steps.gain[rows, cells] - usual[rows] * steps.days[rows, cells]
+    marks[1, rows, place] = steps.end[rows, cells]
+    marks[1] -= _previous(marks[1])
+    own = Moments(marks)
+    cv = np.where((own.count >= LEAST_MARKED) & (steps.count >= LEAST), ratio(own.sd, own.mean), np.nan)
     days = filled_sum(np.where(known(steps.rate), steps.days, 0.0)) / np.maximum(steps.count, 1)
     exact = (usual >= LEAST_RATE) & ~steps.rounded
     dispersion = (MAD_TO_SD * steps.mads[0]) ** 2 * days / np.where(exact, usual, np.nan)
@@ -332,7 +372,8 @@ def _repeats(steps: _Steps) -> dict[str, np.ndarray]:
 def _drip(steps: _Steps) -> dict[str, np.ndarray]:
     """The fastest stretch of `DRIP_INTERVALS` steps: how far above the usual, how even, and what comes after."""
     means, top = _fastest_stretch(steps)
-    fastest = Moments(np.stack([cell(steps.rate, top + later) for later in range(DRIP_INTERVALS)], axis=1))
+    cells = np.arange(0, steps.rate.size, steps.rate.shape[1]) + top
+    fastest = Moments(steps.rate.ravel().take(cells[:, None] + np.arange(DRIP_INTERVALS)))
     usual = np.abs(steps.usual[0])
     peak = cell(means, top)
     lift = peak / (usual + np.sqrt(usual) + 1.0)
@@ -351,12 +392,10 @@ def _evenness(columns: np.ndarray, steps: _Steps, gains: Ordered, total: np.ndar
     down = np.add.reduce(steps.gain < 0, axis=1)
     count = row_count(steps.gain)
     # followers over time, rate over the next rate, rate over posts, rate over views
-    x, y = np.empty((2, 4, *time.shape))
+    x, y = pairs = np.empty((2, 4, *time.shape))
     x[0], x[1], x[2:] = followers, _previous(steps.rate), steps.rate
     y[0], y[1], y[2], y[3] = time, steps.rate, steps.posted, steps.view_rate
-    correlation = Pairs(x, y, LEAST).correlation
-    silent = Moments(np.where(np.stack([steps.posted == 0, steps.posted > 0]), steps.rate, np.nan))
-    few = (silent.count < LEAST // 2) | (silent.mean[1] <= 0)
+    correlation = Pairs(pairs, LEAST).correlation
     return {
         "follower_loss_day_share_all": enough(down / np.maximum(count, 1), count, LEAST),
         "follower_gain_gini_all": enough(gains.gini(total), gains.count, LEAST),
@@ -364,7 +403,6 @@ def _evenness(columns: np.ndarray, steps: _Steps, gains: Ordered, total: np.ndar
         "follower_gain_autocorrelation_all": correlation[1],
         "follower_gain_posts_correlation_all": correlation[2],
         "follower_gain_views_correlation_all": correlation[3],
-        "follower_gain_without_posts_ratio_all": np.where(few.any(axis=0), np.nan, ratio(*silent.mean)),
     }
 
 
@@ -402,6 +440,7 @@ def _block_signals(block: Block, histories: Histories) -> dict[str, np.ndarray]:
     gains, total = Ordered(positive), filled_sum(zeroed(positive))
     return {
         **_velocity(columns, steps, size),
+        **_halves(steps, size),
         **_largest_step(columns, steps, gains, total),
         **_steps_explained(steps),
         **_drip(steps),

@@ -19,6 +19,8 @@ POST_TIMES, POST_COUNTS = (
 )
 POST_TEXTS = ("post_id", "kind", "caption", "sponsor")
 PROFILE_COUNTS = ("followers", "following", "posts_count")
+_COMMENT_NUMBERS, _COMMENT_TEXTS = ("likes", "post", "author", "author_creator"), ("text", "comment_id")
+_AUDIENCE_NUMBERS = ("relation", *ACCOUNT_COUNTS, *ACCOUNT_FLAGS)
 SNAPSHOT_COUNTS = (*PROFILE_COUNTS, "total_views")
 _DAY_US = 86_400_000_000
 
@@ -107,10 +109,14 @@ def _numbers(values: pd.Series) -> np.ndarray:
     return values.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
+def _instants(times: pd.Series) -> np.ndarray:
+    return np.asarray(times.array, dtype="datetime64[us]")  # of times with a zone, in UTC
+
+
 def days_since_epoch(times: pd.Series) -> np.ndarray:
     """Times as float64 days since 1970-01-01 UTC, NaN where missing."""
-    instants = times.astype(TIME).dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
-    return np.where(np.isnat(instants), np.nan, instants.astype("int64") / _DAY_US)
+    instants = _instants(times if times.dtype == TIME else times.astype(TIME))
+    return np.where(np.isnat(instants), np.nan, instants.astype(np.int64) / _DAY_US)
 
 
 def latest_knowledge(tables: Tables, now: pd.Timestamp) -> pd.Timestamp:
@@ -144,7 +150,7 @@ def _where(frame: pd.DataFrame, wanted: pd.Series) -> pd.DataFrame:
 
 
 def _offsets(owner: pd.Series, creators: int) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=creators))]).astype(np.int64)
+    return owner.to_numpy().searchsorted(np.arange(creators + 1)).astype(np.int64)
 
 
 def _events(
@@ -167,6 +173,13 @@ def _events(
     return Events(_offsets(frame["owner"], creators), columns, words)
 
 
+def _no_events(creators: int, columns: Sequence[str], texts: Sequence[str]) -> Events:
+    words = pd.Series([], dtype=TEXT)
+    return Events(
+        np.zeros(creators + 1, dtype=np.int64), {name: np.empty(0) for name in columns}, dict.fromkeys(texts, words)
+    )
+
+
 def _positions(values: pd.Series, ids: pd.Index) -> np.ndarray:
     """Position of each value in `ids`, -1 where it is not there; each distinct value is looked up once."""
     codes, distinct = pd.factorize(values)
@@ -178,17 +191,25 @@ def _with_owner(frame: pd.DataFrame, ids: pd.Index) -> pd.DataFrame:
 
 
 def _microseconds(times: pd.Series) -> np.ndarray:
-    return times.dt.tz_localize(None).to_numpy(dtype="datetime64[us]").astype(np.int64)
+    return _instants(times).astype(np.int64)
 
 
-def _in_order(frame: pd.DataFrame, time: str, then: str | None = None) -> pd.DataFrame:
-    """Rows by owner, time and the text `then`; texts are compared, and rows moved, only where they have to be."""
+def _in_order(frame: pd.DataFrame, time: str, then: Sequence[str] = ()) -> pd.DataFrame:
+    """Rows by owner, time and the texts `then`; texts are compared, and rows moved, only where they have to be."""
     owner, moment = frame["owner"].to_numpy(), _microseconds(frame[time])
     order = None
-    if not _ascending(owner, moment, ties=then is None):
+    if not _ascending(owner, moment, ties=True):
         order = np.lexsort((moment, owner))
-        if then is not None and not _ascending(owner[order], moment[order], ties=False):
-            return frame.sort_values(["owner", time, then], kind="stable")
+        owner, moment = owner[order], moment[order]
+    if then:
+        tied = np.append(False, (owner[1:] == owner[:-1]) & (moment[1:] == moment[:-1]))
+        tied[:-1] |= tied[1:]
+        rows = np.flatnonzero(tied)
+        if rows.size:
+            order = np.arange(len(frame)) if order is None else order
+            alike = frame[list(then)].iloc[order[rows]]
+            texts = [pd.factorize(alike[name], sort=True)[0] for name in reversed(then)]
+            order[rows] = order[rows[np.lexsort((*texts, moment[rows], owner[rows]))]]
     return frame if order is None else frame.iloc[order]
 
 
@@ -205,7 +226,7 @@ def _latest_posts(posts: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
         counts = [name for name in POST_COUNTS if name in posts]
         posts = posts.sort_values(["observed_at", *counts], kind="stable", na_position="first")
         posts = posts.drop_duplicates(subset=key, keep="last")
-    return _in_order(posts, "published_at", "post_id")
+    return _in_order(posts, "published_at", ["post_id"])
 
 
 def _last_of_each_day(snapshots: pd.DataFrame) -> pd.DataFrame:
@@ -220,12 +241,25 @@ def _last_of_each_day(snapshots: pd.DataFrame) -> pd.DataFrame:
     return ordered.groupby([owner, day], sort=False).last().reset_index(drop=True)
 
 
+def _last_seen(snapshots: Events, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Last known value of a column and when it was seen, shape (creators,); NaN where there is none."""
+    values, at = snapshots[name], snapshots["observed_at"]
+    last, when = np.full((2, snapshots.offsets.size - 1), np.nan)
+    some = np.flatnonzero(snapshots.counts)
+    rows = snapshots.offsets[some + 1] - 1
+    last[some], when[some] = values[rows], at[rows]
+    if np.isnan(values[rows]).any():
+        known = np.flatnonzero(~np.isnan(values))
+        owners = snapshots.owners[known]
+        last[owners], when[owners] = values[known], at[known]  # rows are in the order of time: the last one stays
+    return last, np.where(np.isnan(last), np.nan, when)
+
+
 def _known_profiles(creators: pd.DataFrame, listed: pd.Index, snapshots: Events) -> pd.DataFrame:
     """Profiles as last seen by `as_of`, missing where nothing of them was; counts also from snapshots.
 
     Where both show a count, the creators table has the last word only if it says that it was observed later.
     """
-    owners = snapshots.owners
     stated = np.full(len(creators), -np.inf)
     if "observed_at" in creators:
         stated[listed] = np.nan_to_num(days_since_epoch(creators["observed_at"].loc[listed]), nan=-np.inf)
@@ -234,49 +268,57 @@ def _known_profiles(creators: pd.DataFrame, listed: pd.Index, snapshots: Events)
         last = np.full(len(creators), np.nan)
         if name in creators:
             last[listed] = _numbers(creators[name].loc[listed])
-        since = np.where(np.isnan(last), -np.inf, stated)
-        known = np.flatnonzero(~np.isnan(snapshots[name]) & (snapshots["observed_at"] >= since[owners]))
-        last[owners[known]] = snapshots[name][known]  # rows are in the order of time: the last one stays
-        columns[name] = pd.array(last, dtype="Float64").astype("Int64")
-    unseen = ~creators.index.isin(listed)
-    told = {name: creators[name].mask(unseen) for name in creators.columns if name not in ("creator_id", "platform")}
-    return creators.assign(**{**told, **columns})
+        seen, at = _last_seen(snapshots, name)
+        newer = at >= np.where(np.isnan(last), -np.inf, stated)
+        last[newer] = seen[newer]
+        missing = np.isnan(last)
+        columns[name] = pd.arrays.IntegerArray(np.where(missing, 0, last).astype(np.int64), missing)
+    if len(listed) < len(creators):
+        unseen = ~creators.index.isin(listed)
+        about = [name for name in creators.columns if name not in ("creator_id", "platform")]
+        creators = creators.assign(**{name: creators[name].mask(unseen) for name in about})
+    return creators.assign(**columns)
+
+
+def _place_among(posts: pd.DataFrame, comments: pd.DataFrame) -> np.ndarray:
+    """Row of the post that each comment stands under, -1 where it is not there."""
+    rows = np.flatnonzero(posts["owner"].isin(comments["owner"]))
+    owners = np.concatenate([posts["owner"].to_numpy()[rows], comments["owner"].to_numpy()])
+    codes, distinct = pd.factorize(pd.concat([posts["post_id"].iloc[rows], comments["post_id"]]))
+    keys = owners * (len(distinct) + 1) + codes + 1
+    return np.append(rows, -1)[pd.Index(keys[: rows.size]).get_indexer(pd.Index(keys[rows.size :]))]
 
 
 def _comment_events(
     tables: Tables, ids: pd.Index, posts: pd.DataFrame, as_of: pd.Timestamp, imported_at: pd.Timestamp
 ) -> tuple[Events, pd.Index]:
     """Comments written by `as_of`, and their authors; how often they were liked is known from the import on."""
-    comments = tables.get("comments", pd.DataFrame(columns=["creator_id", "post_id", "author_id", "text"], dtype=TEXT))
-    if "published_at" not in comments:
-        comments = comments.assign(published_at=pd.Series(dtype=TIME))
-    comments = _with_owner(comments[comments["published_at"] <= as_of], ids)
-    order = [name for name in ("owner", "published_at", "post_id", "author_id", "comment_id") if name in comments]
-    comments = comments.sort_values(order, kind="stable")
+    comments = tables.get("comments")
+    if comments is None or comments.empty:
+        return _no_events(len(ids), ("published_at", *_COMMENT_NUMBERS), _COMMENT_TEXTS), pd.Index([], dtype=TEXT)
+    comments = _with_owner(_where(comments, comments["published_at"] <= as_of), ids)
+    texts = [name for name in ("post_id", "author_id", "comment_id") if name in comments]
+    comments = _in_order(comments, "published_at", texts)
     codes, authors = pd.factorize(comments["author_id"], sort=True)
     authors = pd.Index(authors, dtype=TEXT)
     writers = ids.get_indexer(authors)[codes].astype(np.float64) if len(codes) else np.array([])
-    commented = posts["owner"].isin(comments["owner"]).to_numpy()
-    places = pd.MultiIndex.from_frame(posts.loc[commented, ["owner", "post_id"]])
-    place = places.get_indexer(pd.MultiIndex.from_frame(comments[["owner", "post_id"]]))
-    under = np.append(np.flatnonzero(commented), -1)[place].astype(np.float64)
+    under = _place_among(posts, comments).astype(np.float64)
     comments = comments.assign(
         author=codes.astype(np.float64),
         author_creator=np.where(writers >= 0, writers, np.nan),
         post=np.where(under >= 0, under, np.nan),
         likes=comments["likes"] if "likes" in comments and imported_at <= as_of else np.nan,
     )
-    numbers = ("likes", "post", "author", "author_creator")
-    return _events(comments, len(ids), ("published_at",), numbers, ("text", "comment_id")), authors
+    return _events(comments, len(ids), ("published_at",), _COMMENT_NUMBERS, _COMMENT_TEXTS), authors
 
 
 def _audience_events(tables: Tables, ids: pd.Index, *, imported: bool) -> Events:
     """Accounts sampled around each creator, with what the accounts table adds; known from the import on."""
-    audience = tables.get("audience", pd.DataFrame(columns=["creator_id", "account_id"], dtype=TEXT))
-    if not imported:
-        audience = audience.iloc[:0]
+    audience = tables.get("audience")
+    if audience is None or audience.empty or not imported:
+        return _no_events(len(ids), _AUDIENCE_NUMBERS, ("account_id",))
     known = [name for name in (*ACCOUNT_COUNTS, *ACCOUNT_FLAGS) if name in audience]
-    if "accounts" in tables and not audience.empty:
+    if "accounts" in tables:
         accounts = tables["accounts"].set_index("account_id").reindex(audience["account_id"])
         for name in (*ACCOUNT_COUNTS, *ACCOUNT_FLAGS):
             if name in accounts:
@@ -286,7 +328,7 @@ def _audience_events(tables: Tables, ids: pd.Index, *, imported: bool) -> Events
     codes = pd.Index(RELATIONS).get_indexer(pd.Index(relation)).astype(np.float64)
     audience = _with_owner(audience.assign(relation=np.where(codes >= 0, codes, np.nan)), ids)
     audience = audience.sort_values(["owner", "account_id", "relation"], kind="stable")
-    return _events(audience, len(ids), (), ("relation", *ACCOUNT_COUNTS, *ACCOUNT_FLAGS), ("account_id",))
+    return _events(audience, len(ids), (), _AUDIENCE_NUMBERS, ("account_id",))
 
 
 def make_histories(tables: Tables, as_of: pd.Timestamp, *, imported_at: pd.Timestamp) -> Histories:

@@ -14,6 +14,7 @@ from features.blocks import (
     Block,
     Moments,
     Ordered,
+    Pairs,
     block_signals,
     make_blocks,
     ratio,
@@ -67,6 +68,7 @@ STATISTICS: dict[str, Statistic] = {
     "gini": lambda x: _gini_of(np.abs(x)),
     "correlation": lambda x: row_correlation(x, np.broadcast_to(np.arange(x.shape[1]) % 5.0, x.shape)),
     "autocorrelation": _autocorrelation,
+    "elasticity": lambda x: Pairs(np.stack([x, np.broadcast_to(np.arange(x.shape[1]) % 5.0, x.shape)])).slope,
     "slope": lambda x: trend(x, _days(x))[0],
     "residual": lambda x: row_max(trend(x, _days(x))[1]),
     "cusum": _cusum,
@@ -152,6 +154,7 @@ def test_correlation_and_slope_agree_with_scipy(pair: tuple[np.ndarray, np.ndarr
         flat = both.sum() < 3 or np.ptp(b[both]) == 0
         slopes.append(NAN if flat else stats.linregress(b[both], a[both]).slope)
     _agree(trend(np.where(np.isnan(y), NAN, x), y)[0], np.array(slopes))
+    _agree(Pairs(np.stack([y, x])).slope, np.array(slopes))
 
 
 @settings(max_examples=30)
@@ -193,7 +196,7 @@ def test_detrend_leaves_what_a_fitted_line_leaves(x: np.ndarray) -> None:
 
 @pytest.mark.parametrize("name", STATISTICS)
 @settings(max_examples=15)
-@given(width=st.integers(1, 150), padding=st.integers(0, 170), beside=st.integers(0, 3), seed=st.integers(0, 2**32 - 1))
+@given(width=st.integers(1, 600), padding=st.integers(0, 170), beside=st.integers(0, 3), seed=st.integers(0, 2**32 - 1))
 def test_padding_and_neighbours_change_not_one_bit(name: str, width: int, padding: int, beside: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     row = rng.lognormal(3, 2, (1, width)) * rng.choice([1, NAN], p=[0.9, 0.1], size=(1, width))

@@ -230,6 +230,50 @@ def test_comments_know_their_post_author_and_creator() -> None:
     assert np.isnan(early.comments["post"]).all()
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_comments_of_one_moment_lie_by_post_author_and_id(
+    posts_of: Maker, creators_of: Maker, as_of: pd.Timestamp, seed: int
+) -> None:
+    """One was written before all others, the rest together; a comment without an id keeps to its post and author."""
+    rows = [
+        ("p0001", "z", "9", "0"),
+        ("p0000", "a", "4", "1"),
+        ("p0000", "b", "2", "1"),
+        ("p0000", "b", "3", "1"),
+        ("p0001", "a", None, "1"),
+        ("p0002", "a", "1", "1"),
+    ]
+    comments = pd.DataFrame(rows, columns=["post_id", "author_id", "comment_id", "hour"])
+    comments = comments.assign(
+        creator_id="c", text=[str(row) for row in range(6)], published_at="2026-02-01T0" + comments["hour"] + ":00:00Z"
+    )
+    tables = check_tables(
+        {
+            "creators": creators_of({"c": 1}),
+            "posts": posts_of("c", [1, 2]),
+            "comments": comments.drop(columns="hour").sample(frac=1, random_state=seed),
+        }
+    )
+    found = make_histories(tables, as_of, imported_at=as_of).comments
+    assert found.texts["text"].tolist() == list("012345")
+    np.testing.assert_array_equal(found["post"], [1, 0, 0, 0, 1, np.nan])
+
+
+def test_histories_without_comments_and_audience_have_none(tables: Tables) -> None:
+    histories = make_histories(tables, _time("2026-03-01"), imported_at=IMPORTED)
+    for events in (histories.comments, histories.audience):
+        assert events.offsets.tolist() == [0, 0, 0, 0]
+        assert {values.size for values in (*events.columns.values(), *events.texts.values())} == {0}
+
+
+def test_the_last_count_that_is_known_may_not_be_in_the_last_snapshot(tables: Tables) -> None:
+    """Of b the followings of 3 January are known; the creators table knew them later, or earlier."""
+    for seen, followings in (("2026-01-04", 7), ("2026-01-02", 5)):
+        creators = tables["creators"].assign(following=7, observed_at=pd.array([_time(seen)] * 3, dtype=TIME))
+        made = make_histories(check_tables(tables | {"creators": creators}), _time("2026-02-01"), imported_at=IMPORTED)
+        assert made.profiles["following"][1] == followings
+
+
 def test_audience_takes_what_the_accounts_table_adds() -> None:
     tables = check_tables(
         {

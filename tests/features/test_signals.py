@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features import growth, signals
+from features import blocks, growth, signals
 from features.blocks import MAD_TO_SD, make_blocks
 from features.histories import Events, make_histories
 from features.registry import Signal
@@ -168,9 +168,9 @@ def test_the_size_of_blocks_changes_nothing(
 ) -> None:
     counts = make_histories(random_tables, as_of, imported_at=as_of).posts.counts
     assert (counts.min(), counts.max()) == (1, 300)
-    for family in FAMILIES.values():
-        if hasattr(family, "make_blocks"):
-            monkeypatch.setattr(family, "make_blocks", partial(make_blocks, cells=cells))
+    for module in (blocks, *FAMILIES.values()):
+        if hasattr(module, "make_blocks"):
+            monkeypatch.setattr(module, "make_blocks", partial(make_blocks, cells=cells))
     _same(_signals(random_tables, as_of), whole)
 
 
@@ -181,9 +181,10 @@ def test_the_place_in_a_large_batch_changes_nothing(creators: int) -> None:
     offsets[-1] = 3
     noon = 20_454 + 7 / 24
     posts = Events(offsets, {"published_at": np.array([noon - 9, noon + 1 / 86_400, noon + 1])})
-    start, end = np.array([[noon - 1, noon, np.nan]]), np.array([[noon, noon + 1, noon + 2]])
-    found = growth._posts_between(posts, np.array([creators - 1]), start, end)
-    np.testing.assert_array_equal(found, [[0, 2, np.nan]])
+    time = np.array([[noon - 1, noon, noon + 3, noon + 3 + 2 / 86_400, noon + 4, np.nan]])
+    found = growth._posts_up_to(posts, np.array([creators - 1]), time)
+    # after three days before the moment before it: the post of the first second counts from `noon` on, not 2 s later
+    np.testing.assert_array_equal(found, [[np.nan, 0, 2, 2, 1, np.nan]])
 
 
 def test_a_creator_without_posts_stays_in_the_frame(creators_of: Maker, posts_of: Maker, as_of: pd.Timestamp) -> None:
