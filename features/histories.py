@@ -123,8 +123,10 @@ def latest_knowledge(tables: Tables, now: pd.Timestamp) -> pd.Timestamp:
     """Last moment that something in the tables was observed; `now` where a row does not say when it was.
 
     What `as_of` is where the user names none: old exports are judged as of their own day. A creator without a count has
-    nothing that was observed.
+    nothing that was observed, and accounts of an audience never say when they were sampled.
     """
+    if not tables.get("audience", tables["posts"].iloc[:0]).empty:
+        return now
     counted = tables["creators"].dropna(subset=["followers"])
     times = []
     for frame in (counted, tables["posts"], tables.get("snapshots", counted)):

@@ -22,7 +22,7 @@ from features.tables import TEXT
 from features.texts import text_hashes
 
 #: Days after a post within which pods comment: one hour (rules of public pods).
-EARLY_DAYS = 1 / 24
+EARLY_SECONDS = 3_600
 #: Authors under more creators than this are left out of all that is shared: pairs grow with the square of this number.
 MOST_CREATORS = 256
 #: Bins of one sitting, a day.
@@ -66,7 +66,7 @@ class Visits:
     rows : ndarray of int64, shape (visits,)
         The author's first comment under the post: its row in `histories.comments`.
     early : ndarray of bool, shape (visits,)
-        Whether it came within `EARLY_DAYS` of the post.
+        Whether it came within `EARLY_SECONDS` of the post.
     """
 
     rows: np.ndarray
@@ -92,8 +92,9 @@ def first_visits(histories: Histories, rows: np.ndarray) -> Visits:
     key = comments["author"][rows].astype(np.int64) * max(posts["published_at"].size, 1) + post
     _, first = np.unique(key, return_index=True)  # rows are in the order of time
     rows, post = rows[first], post[first]
-    delay = comments["published_at"][rows] - posts["published_at"][post]
-    return Visits(rows, (delay >= 0) & (delay <= EARLY_DAYS))
+    # whole seconds: an hour in days of 2026 is now a little more, now a little less than 1 / 24
+    delay = np.rint((comments["published_at"][rows] - posts["published_at"][post]) * 86_400)
+    return Visits(rows, (delay >= 0) & (delay <= EARLY_SECONDS))
 
 
 def _count(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:

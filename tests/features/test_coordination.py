@@ -25,7 +25,7 @@ from features.coordination import (
     sketch_comments,
 )
 from features.histories import Histories, make_histories
-from features.sketches import MOST_CREATORS
+from features.sketches import MOST_CREATORS, by_others, first_visits
 from features.tables import Tables, check_tables
 from training.pods import fan_comments, pod_comments
 
@@ -470,3 +470,34 @@ def test_a_pod_stands_out_among_real_comments_and_fans_do_not(size: int, real_ta
     assert (above.loc[liked, list(EARLY)].sum(axis=1) >= 2).mean() <= 0.05
     untouched = above[~above.index.isin(members)]
     assert (untouched[list(EARLY)].sum(axis=1) >= 2).mean() <= 0.01
+
+
+@pytest.mark.parametrize("minutes", [59, 60, 61])
+def test_an_hour_is_an_hour_at_any_time_of_day(minutes: int) -> None:
+    posted = pd.date_range("2026-01-01T00:07:13Z", periods=60, freq="397min")
+    tables = check_tables(
+        {
+            "creators": pd.DataFrame({"creator_id": ["a"], "platform": "instagram", "followers": [5]}),
+            "posts": pd.DataFrame(
+                {
+                    "creator_id": "a",
+                    "post_id": [str(n) for n in range(60)],
+                    "published_at": posted,
+                    "likes": 1,
+                    "comments": 1,
+                }
+            ),
+            "comments": pd.DataFrame(
+                {
+                    "creator_id": "a",
+                    "post_id": [str(n) for n in range(60)],
+                    "author_id": [f"fan{n}" for n in range(60)],
+                    "published_at": posted + pd.Timedelta(minutes=minutes),
+                    "text": "nice",
+                }
+            ),
+        }
+    )
+    histories = _histories(tables)
+    early = first_visits(histories, by_others(histories)).early
+    assert early.tolist() == [minutes <= 60] * 60

@@ -329,3 +329,19 @@ def test_a_null_late_in_a_day_does_not_hide_the_count_before_it() -> None:
     snapshots = make_histories(tables, later, imported_at=later).snapshots
     assert snapshots["followers"].tolist() == [100]
     assert snapshots["following"].tolist() == [8]
+
+
+def test_accounts_without_a_time_of_sampling_are_known_now() -> None:
+    day, now = pd.Timestamp("2026-01-05T00:00:00Z"), pd.Timestamp("2026-02-01T00:00:00Z")
+    tables = check_tables(
+        {
+            "creators": pd.DataFrame(
+                {"creator_id": ["a"], "platform": "tiktok", "followers": [5], "observed_at": [day]}
+            ),
+            "posts": pd.DataFrame(columns=["creator_id", "post_id", "published_at", "likes", "comments"]),
+        }
+    )
+    assert latest_knowledge(tables, now) == day
+    sampled = check_tables({**tables, "audience": pd.DataFrame({"creator_id": ["a"], "account_id": ["x"]})})
+    assert latest_knowledge(sampled, now) == now
+    assert make_histories(sampled, latest_knowledge(sampled, now), imported_at=now).audience.counts.tolist() == [1]
