@@ -6,7 +6,6 @@ it touches only the row groups whose statistics say that they may hold some: fil
 scans them whole. CSV has no row groups: a folder with a CSV table is one partition.
 """
 
-import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -22,7 +21,17 @@ import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
 from features.histories import latest_knowledge
-from features.tables import CONTRACT, TIME, Problem, TableError, Tables, check_tables, read_tables
+from features.tables import (
+    CONTRACT,
+    TIME,
+    Problem,
+    TableError,
+    Tables,
+    check_ending,
+    check_tables,
+    read_tables,
+    written_whole,
+)
 
 #: Creators of a partition: their posts and snapshots take a few hundred MB while they are checked and laid out.
 PARTITION = 5_000
@@ -178,6 +187,9 @@ def latest_knowledge_of(partitions: list[Partition], now: pd.Timestamp) -> pd.Ti
     folder = partitions[0].folder
     if partitions[0].whole:
         return latest_knowledge(partitions[0].read(now=now), now)
+    sampled = _path(folder, "audience")
+    if sampled.is_file() and pq.read_metadata(sampled).num_rows:
+        return now
     latest = []
     for name in ("creators", "posts", "snapshots"):
         if _path(folder, name).is_file():
@@ -265,23 +277,12 @@ def write_frames(frames: Iterable[pd.DataFrame], path: Path) -> int:
     ValueError
         Where the ending is neither `.parquet` nor `.csv`.
     """
-    if path.suffix not in (".parquet", ".csv"):
-        message = f"{path.name}: cannot tell the format by the ending; use .parquet or .csv"
-        raise ValueError(message)
+    check_ending(path)
     rest = iter(frames)
     first = list(islice(rest, 1))  # what cannot be computed at all leaves no folder behind
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
-    frames = chain(first, rest)
-    try:
-        rows = _append_parquet(frames, temporary) if path.suffix == ".parquet" else _append_csv(frames, temporary)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return rows
+    append = _append_parquet if path.suffix == ".parquet" else _append_csv
+    with written_whole(path) as temporary:
+        return append(chain(first, rest), temporary)
 
 
 def _append_parquet(frames: Iterable[pd.DataFrame], path: Path) -> int:

@@ -7,7 +7,8 @@ return typed frames or raise one `TableError` that lists every problem with its 
 import os
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from numbers import Real
 from pathlib import Path
@@ -593,6 +594,28 @@ def read_tables(folder: Path, *, now: pd.Timestamp | None = None) -> Tables:
     return check_tables(tables, now=now)
 
 
+def check_ending(path: Path) -> None:
+    """Raise ValueError where a path ends neither in `.parquet` nor in `.csv`."""
+    if path.suffix not in (".parquet", ".csv"):
+        message = f"{path.name}: cannot tell the format by the ending; use .parquet or .csv"
+        raise ValueError(message)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write to, which takes its place at the end; left early, nothing remains."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def write_frame(frame: pd.DataFrame, path: Path) -> None:
     """Write a frame as Parquet or CSV by the ending of `path`; the file appears whole or not at all.
 
@@ -601,22 +624,12 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
     ValueError
         Where the ending is neither `.parquet` nor `.csv`.
     """
-    if path.suffix not in (".parquet", ".csv"):
-        message = f"{path.name}: cannot tell the format by the ending; use .parquet or .csv"
-        raise ValueError(message)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    check_ending(path)
+    with written_whole(path) as temporary:
         if path.suffix == ".parquet":
             frame.to_parquet(temporary, index=False)
         else:
             frame.to_csv(temporary, index=False)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_tables(tables: Tables, folder: Path) -> None:
