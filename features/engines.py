@@ -14,12 +14,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import partial, reduce
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
@@ -32,7 +31,7 @@ from features.coordination import (
     shard_sketch,
     sketch_comments,
 )
-from features.histories import Events, Histories, make_histories
+from features.histories import Histories, make_histories
 from features.partitions import PARTITION, Partition, plan_partitions
 from features.peers import Peers, PeerSample, merge_samples, peers_of, sample_peers
 from features.signals import compute_signals, registry_hash
@@ -169,32 +168,6 @@ def _dask_map(
                 yield _value(waiting.popleft().result())
         while waiting:
             yield _value(waiting.popleft().result())
-
-
-def _slice(events: Events, start: int, stop: int) -> Events:
-    first, last = int(events.offsets[start]), int(events.offsets[stop])
-    return Events(
-        events.offsets[start : stop + 1] - first,
-        {name: values[first:last] for name, values in events.columns.items()},
-        {name: values.iloc[first:last].reset_index(drop=True) for name, values in events.texts.items()},
-    )
-
-
-def slice_histories(histories: Histories, start: int, stop: int) -> Histories:
-    """Histories of the creators at positions [start, stop), as if they alone had been listed."""
-    comments = _slice(histories.comments, start, stop)
-    moved = dict(comments.columns)
-    moved["post"] = moved["post"] - histories.posts.offsets[start]
-    writer = moved["author_creator"] - start
-    moved["author_creator"] = np.where((writer >= 0) & (writer < stop - start), writer, np.nan)
-    return replace(
-        histories,
-        creators=histories.creators.iloc[start:stop].reset_index(drop=True),
-        posts=_slice(histories.posts, start, stop),
-        snapshots=_slice(histories.snapshots, start, stop),
-        comments=replace(comments, columns=moved),
-        audience=_slice(histories.audience, start, stop),
-    )
 
 
 def _histories_of(partition: Partition, as_of: pd.Timestamp, imported_at: pd.Timestamp) -> Histories:

@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from multiprocessing.connection import Connection
@@ -25,8 +25,8 @@ import pandas as pd
 
 from features.comments import comments_signals
 from features.coordination import make_crowd, sketch_comments
-from features.engines import Engine, signals_by_partition, slice_histories
-from features.histories import Histories, latest_knowledge, make_histories
+from features.engines import Engine, signals_by_partition
+from features.histories import Events, Histories, latest_knowledge, make_histories
 from features.partitions import plan_partitions, write_frames, write_parts
 from features.signals import SIGNALS, compute_signals
 from features.sources.columns import import_tables, read_mapping
@@ -327,6 +327,32 @@ def _tables_of(data: Path) -> Tables:
     if any(data.glob("creators.*")):
         return read_tables(data)
     return import_tables(read_mapping(data.name), [data], now=pd.Timestamp.now(tz="UTC").floor("us"))[0]
+
+
+def _slice(events: Events, start: int, stop: int) -> Events:
+    first, last = int(events.offsets[start]), int(events.offsets[stop])
+    return Events(
+        events.offsets[start : stop + 1] - first,
+        {name: values[first:last] for name, values in events.columns.items()},
+        {name: values.iloc[first:last].reset_index(drop=True) for name, values in events.texts.items()},
+    )
+
+
+def slice_histories(histories: Histories, start: int, stop: int) -> Histories:
+    """Histories of the creators at positions [start, stop), as if they alone had been listed."""
+    comments = _slice(histories.comments, start, stop)
+    moved = dict(comments.columns)
+    moved["post"] = moved["post"] - histories.posts.offsets[start]
+    writer = moved["author_creator"] - start
+    moved["author_creator"] = np.where((writer >= 0) & (writer < stop - start), writer, np.nan)
+    return replace(
+        histories,
+        creators=histories.creators.iloc[start:stop].reset_index(drop=True),
+        posts=_slice(histories.posts, start, stop),
+        snapshots=_slice(histories.snapshots, start, stop),
+        comments=replace(comments, columns=moved),
+        audience=_slice(histories.audience, start, stop),
+    )
 
 
 def _part_of(histories: Histories, share: float) -> Histories:

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.comments import comments_signals
 from features.engines import (
     Engine,
     EngineError,
@@ -21,7 +20,6 @@ from features.engines import (
     crowd_of_tables,
     peers_of_partitions,
     signals_by_partition,
-    slice_histories,
 )
 from features.histories import make_histories
 from features.partitions import Partition, plan_partitions, write_frames, write_parts
@@ -181,25 +179,6 @@ def test_an_error_in_a_partition_reaches_the_caller(folder):
     for engine in (Engine(), Engine(workers=2)):
         with pytest.raises(KeyError):
             list(engine.map(fail, plan_partitions(folder, PART)))
-
-
-def test_a_slice_is_what_these_creators_alone_would_be(tables):
-    histories = make_histories(tables, BULK_AS_OF, imported_at=BULK_AS_OF)
-    ids = sorted(tables["creators"]["creator_id"])[20:33]
-    alone = {name: frame[frame["creator_id"].isin(ids)] for name, frame in tables.items()}
-
-    found = slice_histories(histories, 20, 33)
-    expected = make_histories(alone, BULK_AS_OF, imported_at=BULK_AS_OF)
-
-    pd.testing.assert_frame_equal(found.creators, expected.creators)
-    for name in ("posts", "snapshots", "audience"):
-        np.testing.assert_array_equal(getattr(found, name).offsets, getattr(expected, name).offsets)
-        for column, values in getattr(expected, name).columns.items():
-            np.testing.assert_array_equal(getattr(found, name)[column], values)
-    for column in ("published_at", "likes", "post", "author_creator"):
-        np.testing.assert_array_equal(found.comments[column], expected.comments[column])
-    for name, values in comments_signals(expected).items():
-        np.testing.assert_array_equal(comments_signals(found)[name], values)
 
 
 def test_peers_of_partitions_are_those_of_the_whole(folder, tables, expected):

@@ -9,10 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 import realreach
+from features.comments import comments_signals
 from features.engines import Engine
+from features.histories import make_histories
 from features.tables import write_tables
 from training import benchmark
-from training.bulk import draw_comments, draw_tables
+from training.bulk import BULK_AS_OF, draw_comments, draw_tables
 from training.contenders import Contender
 
 
@@ -101,3 +103,27 @@ def test_comments_of_a_folder_are_measured_and_the_figures_written(tmp_path, mon
 def test_peak_memory_is_that_of_this_process():
     held = np.ones(20_000_000)  # 160 MB
     assert benchmark.peak_mb() > held.nbytes / 2**20
+
+
+def test_a_slice_is_what_these_creators_alone_would_be():
+    tables = draw_comments(draw_tables(60, 5, snapshots=40), 1.0, 5)
+    ids, comments = tables["creators"]["creator_id"], tables["comments"]
+    own = pd.Series(ids.sample(len(comments), replace=True, random_state=5).to_numpy(), index=comments.index)
+    by_creators = comments["author_id"].mask(np.arange(len(comments)) % 5 == 0, own)
+    tables = {**tables, "comments": comments.assign(author_id=by_creators)}
+    histories = make_histories(tables, BULK_AS_OF, imported_at=BULK_AS_OF)
+    ids = sorted(tables["creators"]["creator_id"])[20:33]
+    alone = {name: frame[frame["creator_id"].isin(ids)] for name, frame in tables.items()}
+
+    found = benchmark.slice_histories(histories, 20, 33)
+    expected = make_histories(alone, BULK_AS_OF, imported_at=BULK_AS_OF)
+
+    pd.testing.assert_frame_equal(found.creators, expected.creators)
+    for name in ("posts", "snapshots", "audience"):
+        np.testing.assert_array_equal(getattr(found, name).offsets, getattr(expected, name).offsets)
+        for column, values in getattr(expected, name).columns.items():
+            np.testing.assert_array_equal(getattr(found, name)[column], values)
+    for column in ("published_at", "likes", "post", "author_creator"):
+        np.testing.assert_array_equal(found.comments[column], expected.comments[column])
+    for name, values in comments_signals(expected).items():
+        np.testing.assert_array_equal(comments_signals(found)[name], values)
