@@ -45,6 +45,19 @@ POWERS_OF_TEN = 10.0 ** np.arange(1, 13)
 DRIP_INTERVALS = 7
 #: Marked steps, or gaps between them, that their spread needs.
 LEAST_MARKED = 3
+#: Share of counts that show so many digits or fewer, among those that show at most one more, from which on they are
+#: rounded to so many; a tenth by chance, all of them where nothing else is published.
+ROUND_SHARE = 0.3
+#: Rounding errors that a step has to be worth to be compared with lots: eight units, for fewer are lots too easily.
+LOT_ERRORS = 20.0
+#: Digits that counts are rounded to at least, where two of them are all there is to go by (YouTube's three).
+LEAST_SHOWN = 3
+#: Counts below this are published exactly.
+_ALL_SHOWN = 1000
+#: Days that a rate of steps in 90 days needs.
+LEAST_SPAN = 28.0
+#: Rounding errors that a gain has to be worth before its evenness or its concentration says anything.
+LEAST_ERRORS = 5.0
 #: Followers a day from which on whole numbers say how even the days are.
 LEAST_RATE = 10.0
 
@@ -63,8 +76,9 @@ class _Steps:
 
     `rate` and `view_rate` are changes a day of followers and views. Of both, one over the other, (2, creators):
     how many there are (`counts`), their medians (`usual`) and median absolute deviations (`mads`); of the views alone
-    the `fastest`. `first` and `last` are the times of the first and the last snapshot; `rounded` says whose followers
-    are rounded to more than single ones; `posted` counts posts within `POST_REACH_DAYS` before the step or in it.
+    the `fastest`. `first` and `last` are the times of the first and the last snapshot; `rounding` is the error of
+    `rate` that comes from rounded counts, 0 up to one follower; `posted` counts posts within `POST_REACH_DAYS` before
+    the step or in it.
     """
 
     start: np.ndarray
@@ -81,7 +95,7 @@ class _Steps:
     usual: np.ndarray
     mads: np.ndarray
     fastest: np.ndarray
-    rounded: np.ndarray
+    rounding: np.ndarray
     z: np.ndarray
     posted: np.ndarray
 
@@ -91,9 +105,12 @@ class _Steps:
 
 
 def rounding_unit(followers: np.ndarray) -> np.ndarray:
-    """Unit that each published count is rounded to, from the most digits that any count of its creator shows.
+    """Unit that each published count is rounded to: counts of one creator may be exact on some days and not on others.
 
-    Of 99,900, 100,000 and 101,000 none shows more than three digits: they are rounded to 100, 1,000 and 1,000.
+    Of 99,900, 100,000 and 101,000 none shows more than three digits: they are rounded to 100, 1,000 and 1,000. An exact
+    count ends in one more zero by chance in a tenth of cases, so that k digits are taken for a way of rounding where at
+    least `ROUND_SHARE` of a creator's counts that show k + 1 digits or fewer show k or fewer. Each count is then
+    rounded to the fewest digits of those ways that it fits.
 
     Parameters
     ----------
@@ -102,23 +119,28 @@ def rounding_unit(followers: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of float64, shape (creators, width)
-        Powers of ten, at least 1; NaN where the count is. Counts that changed less than twice are not taken to be
-        rounded to fewer than the three digits of YouTube.
+        Powers of ten, at least 1; NaN where the count is. Counts below 1,000 are published exactly, and counts that
+        changed less than twice are not taken to be rounded to fewer than the three digits of YouTube.
     """
     unit = np.where(known(followers), 1.0, np.nan)
-    # a count of the most digits that does not end in 0 shows them all: nothing is hidden in its row
-    largest = zeroed(row_max(followers))
-    most = np.where(largest >= 10, _TENS[POWERS_OF_TEN.searchsorted(largest, side="right")], 0.0)
     tenth = followers / 10
-    whole = np.logical_or.reduce((followers >= most[:, None]) & (tenth != np.floor(tenth)), axis=1)
-    rest = np.flatnonzero(~whole)
+    rows, cells = np.nonzero((tenth == np.floor(tenth)) & (followers >= _ALL_SHOWN))
+    if rows.size < 2:
+        return unit
+    # what more zeros at the ends than chance makes is looked at again; chance makes a tenth of counts end in one
+    tens, hundreds = tenth[rows, cells], tenth[rows, cells] / 10
+    ends = np.stack([np.ones(rows.size), hundreds == np.floor(hundreds), tens / 100 == np.floor(tens / 100)])
+    one, two, three = (np.bincount(rows, end, len(unit)) for end in ends)
+    counts = row_count(followers)
+    seems = (one >= ROUND_SHARE * counts) | (two >= np.maximum(0.03 * counts, 2)) | (three >= 2)
+    rest = np.flatnonzero(seems)
     if rest.size:
         unit[rest] = _hidden_unit(followers[rest])
     return unit
 
 
-def _hidden_unit(followers: np.ndarray) -> np.ndarray:
-    """`rounding_unit` of rows in which every count may be rounded."""
+def _digits_shown(followers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Digits of each positive count, and those of them before its final zeros; 1 and 0 or less elsewhere."""
     digits = 1.0 + POWERS_OF_TEN.searchsorted(followers, side="right")
     zeros = np.zeros(followers.size)
     counts = np.where(followers > 0, followers, np.nan).ravel()
@@ -129,12 +151,26 @@ def _hidden_unit(followers: np.ndarray) -> np.ndarray:
         if not still.size:
             break
         zeros[still] += 1
-    shown = row_max(np.where(followers > 0, digits - zeros.reshape(followers.shape), np.nan))
-    moves = followers[:, 1:] - followers[:, :-1]
-    varied = np.add.reduce((moves != 0) & known(moves), axis=1) >= 2
-    shown = np.where(varied, shown, np.maximum(shown, 3))
-    hidden = np.where(followers > 0, np.maximum(digits - shown[:, None], 0), 0)
-    return np.where(np.isnan(followers), np.nan, _TENS[hidden.astype(np.int64)])
+    return digits, digits - zeros.reshape(followers.shape)
+
+
+def _hidden_unit(followers: np.ndarray) -> np.ndarray:
+    """`rounding_unit` of rows in which some counts seem to be rounded."""
+    digits, shown = _digits_shown(followers)
+    there = known(followers)
+    place = np.maximum.accumulate(np.where(there, np.arange(followers.shape[1]), 0), axis=1)
+    before = _previous(np.take_along_axis(followers, place, axis=1))
+    # a count that stays says nothing new
+    told = there & (followers != before) & (followers >= _ALL_SHOWN)
+    unit = np.where(there, 1.0, np.nan)
+    for fewest in range(int(digits.max()) - 1, 0, -1):
+        longer = (digits > fewest) & (shown <= fewest)
+        fitting, of = (
+            np.add.reduce(told & (digits > fewest) & (shown <= most), axis=1) for most in (fewest, fewest + 1)
+        )
+        way = (fitting >= (2 if fewest >= LEAST_SHOWN else 3)) & (fitting >= ROUND_SHARE * of)
+        np.copyto(unit, _TENS[np.maximum(digits - fewest, 0).astype(np.int64)], where=way[:, None] & longer & there)
+    return np.where(followers >= _ALL_SHOWN, unit, np.where(there, 1.0, np.nan))
 
 
 _TENS = 10.0 ** np.arange(20)
@@ -218,7 +254,7 @@ def _steps(block: Block, histories: Histories, columns: np.ndarray) -> _Steps:
         usual=ordered.median,
         mads=mads,
         fastest=ordered.highest[1],
-        rounded=np.maximum.reduce(rounding, axis=1) > 0,
+        rounding=rounding,
         z=(rates[0] - usual) / spread,
         posted=_posts_up_to(histories.posts, block.creators, time),
     )
@@ -265,9 +301,12 @@ def _halves(steps: _Steps, size: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def _lot_distance(step: np.ndarray) -> np.ndarray:
-    """Relative distance of positive sizes from the nearest lot."""
-    size = np.where(step > 0, step, np.nan)[:, None]
+def _lot_distance(step: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Relative distance of sizes from the nearest lot; NaN where a size is not many times its error of rounding.
+
+    Rounded counts differ by round numbers, so that everything would look like a lot.
+    """
+    size = np.where((step > 0) & (step >= LOT_ERRORS * error), step, np.nan)[:, None]
     lots = LOTS * 10 ** np.floor(np.log10(size))
     return np.minimum.reduce(np.abs(lots - size) / size, axis=1)
 
@@ -302,9 +341,11 @@ def _largest_step(columns: np.ndarray, steps: _Steps, gains: Ordered, total: np.
         "follower_gain_max_step_of_gain_all": of_gain[0],
         "follower_gain_top3_steps_of_gain_all": of_gain[1],
         "follower_step_view_lift_all": np.where(z >= STEP_Z, lift, np.nan),
-        "follower_step_round_lot_distance_all": _lot_distance(excess),
+        "follower_step_round_lot_distance_all": _lot_distance(
+            excess, cell(steps.rounding, top) * cell(steps.days, top)
+        ),
         "follower_drop_after_step_28d": _lost_again(columns, top, excess),
-        "follower_drop_max_share_all": row_max(-share, LEAST),
+        "follower_drop_max_share_all": np.maximum(row_max(-share, LEAST), 0),
     }
 
 
@@ -323,7 +364,7 @@ def _refilled(steps: _Steps) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _steps_explained(steps: _Steps) -> dict[str, np.ndarray]:
-    span = steps.last - steps.first
+    span = np.where(steps.last - steps.first >= LEAST_SPAN, steps.last - steps.first, np.nan)
     usual_views = enough(steps.usual[1], steps.counts[1], LEAST)[:, None]
     unexplained = np.stack([steps.posted == 0, steps.view_rate < 1.5 * usual_views])
     silent, unseen = enough(row_max(np.where(unexplained, steps.z, np.nan)), steps.count, LEAST)
@@ -337,13 +378,26 @@ def _steps_explained(steps: _Steps) -> dict[str, np.ndarray]:
     }
 
 
-def _fastest_stretch(steps: _Steps) -> tuple[np.ndarray, np.ndarray]:
-    """Mean rate of every stretch of `DRIP_INTERVALS` steps by its first, and the first step of the fastest."""
-    width = steps.rate.shape[1] - DRIP_INTERVALS + 1
-    means = steps.rate[:, :width]
+def _told(total: np.ndarray, steps: _Steps) -> np.ndarray:
+    """Total gains; NaN where a step gains less on average than rounding can tell."""
+    if not steps.rounding.any():
+        return total
+    error = filled_sum(np.where(known(steps.gain), steps.rounding * steps.days, 0.0))
+    return np.where(total >= LEAST_ERRORS * error, total, np.nan)
+
+
+def _stretches(cells: np.ndarray) -> np.ndarray:
+    """Sums over every stretch of `DRIP_INTERVALS` cells, by its first."""
+    width = cells.shape[1] - DRIP_INTERVALS + 1
+    sums = cells[:, :width]
     for later in range(1, DRIP_INTERVALS):
-        means = means + steps.rate[:, later : later + width]
-    means = means / DRIP_INTERVALS
+        sums = sums + cells[:, later : later + width]
+    return sums
+
+
+def _fastest_stretch(steps: _Steps) -> tuple[np.ndarray, np.ndarray]:
+    """Gain a day of every stretch of `DRIP_INTERVALS` steps by its first, and the first step of the fastest."""
+    means = _stretches(steps.gain) / _stretches(steps.days)
     return means, np.where(known(means), means, -np.inf).argmax(axis=1)
 
 
@@ -360,7 +414,7 @@ def _repeats(steps: _Steps) -> dict[str, np.ndarray]:
     own = Moments(marks)
     cv = np.where((own.count >= LEAST_MARKED) & (steps.count >= LEAST), ratio(own.sd, own.mean), np.nan)
     days = filled_sum(np.where(known(steps.rate), steps.days, 0.0)) / np.maximum(steps.count, 1)
-    exact = (usual >= LEAST_RATE) & ~steps.rounded
+    exact = (usual >= LEAST_RATE) & ~steps.rounding.any(axis=1)
     dispersion = (MAD_TO_SD * steps.mads[0]) ** 2 * days / np.where(exact, usual, np.nan)
     return {
         "follower_step_size_cv_all": cv[0],
@@ -372,18 +426,23 @@ def _repeats(steps: _Steps) -> dict[str, np.ndarray]:
 def _drip(steps: _Steps) -> dict[str, np.ndarray]:
     """The fastest stretch of `DRIP_INTERVALS` steps: how far above the usual, how even, and what comes after."""
     means, top = _fastest_stretch(steps)
-    cells = np.arange(0, steps.rate.size, steps.rate.shape[1]) + top
-    fastest = Moments(steps.rate.ravel().take(cells[:, None] + np.arange(DRIP_INTERVALS)))
+    cells = (np.arange(0, steps.rate.size, steps.rate.shape[1]) + top)[:, None] + np.arange(DRIP_INTERVALS)
+    fastest = Moments(steps.rate.ravel().take(cells))
     usual = np.abs(steps.usual[0])
     peak = cell(means, top)
-    lift = peak / (usual + np.sqrt(usual) + 1.0)
+    # the ends of a stretch are rounded, what lies between them is not lost; each of its steps bears the whole error
+    error = np.add.reduce(steps.rounding.ravel().take(cells), axis=1) / DRIP_INTERVALS
+    lift = peak / (usual + np.sqrt(usual) + 1.0 + error / DRIP_INTERVALS)
     next_one = np.minimum(top + DRIP_INTERVALS, means.shape[1] - 1)
     after = np.where(top + DRIP_INTERVALS < means.shape[1], cell(means, next_one), np.nan)
-    whole = np.where(fastest.count == DRIP_INTERVALS, ratio(fastest.sd, np.abs(fastest.mean)), np.nan)
+    even = (fastest.count == DRIP_INTERVALS) & (np.abs(fastest.mean) >= LEAST_ERRORS * error)
+    clear = (peak > 0) & (peak >= LEAST_ERRORS * error / DRIP_INTERVALS)
     return {
         "follower_drip_lift_all": enough(lift, steps.count, LEAST),
-        "follower_drip_evenness_all": enough(whole, steps.count, LEAST),
-        "follower_stop_after_fastest_all": 1 - ratio(after, np.where(peak > 0, peak, np.nan)),
+        "follower_drip_evenness_all": enough(
+            np.where(even, ratio(fastest.sd, np.abs(fastest.mean)), np.nan), steps.count, LEAST
+        ),
+        "follower_stop_after_fastest_all": 1 - ratio(after, np.where(clear, peak, np.nan)),
     }
 
 
@@ -437,7 +496,7 @@ def _block_signals(block: Block, histories: Histories) -> dict[str, np.ndarray]:
     least = np.array([[1], [LEAST]])  # of followers and of following
     size, following = np.where((levels.mean > 0) & (levels.count >= least), levels.mean, np.nan)
     positive = np.where(known(steps.gain), np.maximum(steps.gain, 0), np.nan)
-    gains, total = Ordered(positive), filled_sum(zeroed(positive))
+    gains, total = Ordered(positive), _told(filled_sum(zeroed(positive)), steps)
     return {
         **_velocity(columns, steps, size),
         **_halves(steps, size),

@@ -35,13 +35,14 @@ how its values are written. `realreach import NAME PATH... --out DIR` uses a map
     caption = { column = "text", hashtags = "tags" }       # tags are appended as #words
     kind = { column = "length", by_duration = [{ upto = 60, is = "short" }, { is = "video" }] }
 
-What else a column takes: `values = { GraphImage = "photo" }` with `otherwise = "error" | "keep" | "null"`,
-`first_entry = true` for lists such as "['Food', 'Cooking']", `timezone`, `format` and `unit` ("s", "ms", "us"; epochs
-are told by their digits otherwise) for times, `decimal = ","`. A day without a clock is its midnight, as `observed_at`
-its last second; `days_later = 6` where the file says when a week began and means its end. `filled = true` makes a flag
-that is true where anything stands. `changes = true` is for counts of snapshots of which the file has only the changes:
-they are summed, from the lowest start at which no count is negative. Ids take `same_as = { column = "username", where =
-{ is_owner = "1" } }`: such rows show the other name that an id goes by, and it gets that name in every row of the file.
+What else a column takes: `values = { GraphImage = "photo" }` with `otherwise = "error" | "keep" | "null"`, `first_entry
+= true` for lists such as "['Food', 'Cooking']", `timezone`, `format` and `unit` ("s", "ms", "us"; epochs are told by
+their digits otherwise) for times, `decimal = ","`. A day without a clock is its midnight, as `observed_at` its last
+second; `days_later = 6` where the file says when a week began and means its end. `filled = true` makes a flag that is
+true where anything stands. `changes = true` is for counts of snapshots of which the file has only the changes: they are
+summed, from the lowest start at which no count is negative and rounded counts end in zeros. Ids take `same_as = {
+column = "username", where = { is_owner = "1" } }`: such rows show the other name that an id goes by, and it gets that
+name in every row of the file.
 
 The whole file takes `timezone`, `decimal`, `empty`, `separator` and `encoding` of CSV files, and `without = ["posts"]`
 where the source has no posts at all; a part takes `records`, the key of a JSON file under which its rows lie.

@@ -70,6 +70,10 @@ def _one_step(make: SimpleNamespace) -> Tables:
     return _grown(make, _gains(20, {5: 1100}))
 
 
+def _one_step_in_forty_days(make: SimpleNamespace) -> Tables:
+    return _grown(make, _gains(40, {5: 1100}))
+
+
 def _odd_step(make: SimpleNamespace) -> Tables:
     return _grown(make, _gains(20, {5: 100 + 1037}))
 
@@ -186,7 +190,7 @@ HAND: dict[str, tuple[Callable[[SimpleNamespace], Tables], float]] = {
     "follower_gain_max_step_share_all": (_one_step, 1100 / (START + 500)),
     "follower_gain_max_step_of_gain_all": (_one_step, 1100 / 3000),
     "follower_gain_top3_steps_of_gain_all": (_one_step, (1100 + 100 + 100) / 3000),
-    "follower_steps_per_90d_all": (_one_step, 1 * 90 / 20),
+    "follower_steps_per_90d_all": (_one_step_in_forty_days, 1 * 90 / 40),
     "follower_step_without_posts_max_z_all": (_silent_step, 1000 / 11),
     "follower_step_without_views_max_z_all": (_unseen_step, 1000 / 11),
     "follower_step_view_lift_all": (_seen_step, 5000 / 1000),
@@ -264,8 +268,8 @@ def test_a_step_is_judged_by_the_day(grow: Compute) -> None:
 @pytest.mark.parametrize(("gain", "steps"), [(155, 1), (154, 0)])
 def test_a_step_is_marked_from_five_spreads_on(grow: Compute, gain: int, steps: int) -> None:
     """55 above the usual hundred are five times 11."""
-    signals = grow(_gains(20, {5: gain}))
-    assert signals["follower_steps_per_90d_all"] == pytest.approx(steps * 90 / 20)
+    signals = grow(_gains(40, {5: gain}))
+    assert signals["follower_steps_per_90d_all"] == pytest.approx(steps * 90 / 40)
     assert np.isfinite(signals["follower_step_round_lot_distance_all"]) == bool(steps)
 
 
@@ -278,7 +282,7 @@ def test_hours_around_midnight_count_as_half_a_day(snapshots_of: Maker, signals_
 
 
 def test_steady_growth_has_no_step(grow: Compute) -> None:
-    signals = grow(_gains(20, {}))
+    signals = grow(_gains(40, {}))
     _expect(
         signals,
         {
@@ -479,7 +483,7 @@ def test_rounding_units() -> None:
     expected = [
         [1000, 1000, 1000, nan],
         [100, 100, 1000, 1000],
-        [1, 1, 1, 1],
+        [1, 1000, 1000, 1000],  # exact on the first day, rounded later
         [10, nan, 10, 10],  # changed once: no coarser than three digits
         [100_000] * 4,
         [10_000] * 4,
@@ -517,6 +521,73 @@ def test_one_visible_change_of_a_rounded_count_is_no_step(snapshots_of: Maker, s
     # of an exact count the same change is a step
     exact = signals_of(None, snapshots_of("c1", [115_003] * 20 + [116_003] * 20))
     assert exact["follower_gain_max_step_z_all"] == pytest.approx(1000)
+
+
+#: Which of 60 days are published exactly, the others to three digits.
+MIXED = {
+    "exact, then rounded": np.arange(60) < 30,
+    "rounded, then exact": np.arange(60) >= 30,
+    "a single exact day": np.arange(60) == 17,
+    "in turns": np.arange(60) % 2 == 0,
+    "rounded on eight days": ~np.isin(np.arange(60), (5, 12, 20, 27, 33, 44, 50, 55)),
+    "fully rounded": np.zeros(60, dtype=bool),
+    "fully exact": np.ones(60, dtype=bool),
+}
+
+
+@pytest.mark.parametrize("start", [61_037, 115_037, 985_037])
+@pytest.mark.parametrize("days", MIXED)
+def test_days_of_exact_and_of_rounded_counts(snapshots_of: Maker, signals_of: Compute, days: str, start: int) -> None:
+    """Rounding alone makes no step, and ten times the usual growth of half a year on one day is one."""
+    rng = np.random.default_rng([start, len(days)])
+    gains = rng.poisson(start * 0.0004, 60)
+    for bought, marked in ((0, False), (int(start * 0.2), True)):
+        exact = start + np.cumsum(gains + np.where(np.arange(60) == 40, bought, 0))
+        counts = np.where(MIXED[days], exact, _published(exact))
+        signals = signals_of(None, snapshots_of("c1", counts), platform="youtube")
+        assert (signals["follower_gain_max_step_z_all"] >= 5) == marked
+        assert (signals["follower_steps_per_90d_all"] > 0) == marked
+
+
+def test_what_rounding_hides_has_no_concentration_and_no_drip(snapshots_of: Maker, signals_of: Compute) -> None:
+    """Of 20 followers a day YouTube shows a step of a thousand once in fifty days."""
+    exact = 115_037 + 20 * np.arange(120)
+    names = [
+        "follower_gain_gini_all",
+        "follower_gain_max_step_of_gain_all",
+        "follower_gain_top3_steps_of_gain_all",
+        "follower_drip_evenness_all",
+        "follower_stop_after_fastest_all",
+    ]
+    assert signals_of(None, snapshots_of("c1", exact))[names].notna().all()
+    hidden = signals_of(None, snapshots_of("c1", _published(exact)))
+    assert hidden[names].isna().all()
+    # a thousand in a week, of which 1,000 / √6 may be rounding
+    assert hidden["follower_drip_lift_all"] == pytest.approx((1000 / 7) / (1 + 1000 / sqrt(6) / 7))
+
+
+def test_rounded_steps_are_no_lots(snapshots_of: Maker, signals_of: Compute) -> None:
+    """Sixty thousand too many among counts to the thousand: far from a lot, and every such number is round."""
+    exact = 115_037 + 100 * np.arange(60) + np.where(np.arange(60) >= 40, 6_037, 0)
+    found = signals_of(None, snapshots_of("c1", _published(exact)))
+    assert found["follower_gain_max_step_z_all"] > 5
+    assert np.isnan(found["follower_step_round_lot_distance_all"])
+
+
+def test_a_stretch_of_weeks_counts_by_the_day(grow: Compute) -> None:
+    """Seven weeks of 4,200 are 600 a day, as seven days of 600 are."""
+    found = grow([700] * 12 + [4200] * 7 + [700] * 12, every="7D", first="2025-01-01T07:00Z")
+    assert found["follower_drip_lift_all"] == pytest.approx(600 / 111)
+
+
+@pytest.mark.parametrize(("days", "known"), [(28, True), (27, False)])
+def test_a_rate_of_steps_needs_four_weeks(grow: Compute, days: int, known: bool) -> None:
+    found = grow(_gains(days, {5: 1100}))[["follower_steps_per_90d_all", "follower_refill_per_90d_all"]]
+    assert found.notna().eq(known).all()
+
+
+def test_nothing_dropped_where_none_fell(grow: Compute) -> None:
+    assert grow(_gains(20, {}))["follower_drop_max_share_all"] == 0
 
 
 def test_a_purchase_shows_through_rounding(snapshots_of: Maker, signals_of: Compute) -> None:

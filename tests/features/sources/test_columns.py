@@ -3,6 +3,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -550,6 +551,15 @@ creator_id = "name"
 observed_at = { column = "week", days_later = 6 }
 followers = { column = "gain", changes = true }
 """
+
+
+def test_sums_of_rounded_changes_end_in_zeros(imported) -> None:
+    """Exact changes, then thousands: the last count is raised to the next thousand, and the others with it."""
+    gains = [123, 456, *[1000, 0, 2000, 1000] * 3]
+    weeks = pd.date_range("2025-01-05", periods=len(gains), freq="7D").strftime("%Y-%m-%d")
+    text = "name,week,gain\n" + "".join(f"ana,{week},{gain}\n" for week, gain in zip(weeks, gains, strict=True))
+    tables, _ = imported({"weeks.csv": text}, CHANGES)
+    assert tables["snapshots"]["followers"].tolist() == [544, 1000, *(1000 + np.cumsum(gains[2:]))]
 
 
 def test_changes_are_summed_from_the_lowest_start_that_is_possible(imported) -> None:

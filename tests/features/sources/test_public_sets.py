@@ -131,12 +131,10 @@ def test_youtube_weekly() -> None:
         pd.Timestamp("2019-06-01T23:59:59Z"),
         pd.Timestamp("2022-05-07T23:59:59Z"),
     ]
-    # a level that falls below its start touches 0 and never passes it
-    lowest = snapshots.groupby("creator_id")["followers"].min()
-    first = snapshots.sort_values("observed_at").groupby("creator_id")["followers"].first()
-    assert (lowest >= 0).all()
-    assert (lowest == 0).sum() == 6
-    assert (first >= lowest).all()
+    # no level is negative, and those of channels that YouTube rounds end in zeros
+    levels = snapshots.sort_values("observed_at").groupby("creator_id")["followers"]
+    assert (levels.min() >= 0).all()
+    assert (levels.last() % 1000 == 0).mean() > 0.8
     assert snapshots["total_views"].isna().sum() == 1
     assert sum("unknown start" in note for note in report.notes) == 2
 
