@@ -8,6 +8,7 @@ three digits, so 115,000 → 116,000 is one unit of what can be seen, not a purc
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import pdtrc
 
 from features.blocks import (
     MAD_TO_SD,
@@ -48,6 +49,8 @@ LEAST_MARKED = 3
 #: Share of counts that show so many digits or fewer, among those that show at most one more, from which on they are
 #: rounded to so many; a tenth by chance, all of them where nothing else is published.
 ROUND_SHARE = 0.3
+#: Probability (Poisson) below which so many round counts are not by chance.
+BY_CHANCE = 1e-3
 #: Rounding errors that a step has to be worth to be compared with lots: eight units, for fewer are lots too easily.
 LOT_ERRORS = 20.0
 #: Digits that counts are rounded to at least, where two of them are all there is to go by (YouTube's three).
@@ -109,8 +112,8 @@ def rounding_unit(followers: np.ndarray) -> np.ndarray:
 
     Of 99,900, 100,000 and 101,000 none shows more than three digits: they are rounded to 100, 1,000 and 1,000. An exact
     count ends in one more zero by chance in a tenth of cases, so that k digits are taken for a way of rounding where at
-    least `ROUND_SHARE` of a creator's counts that show k + 1 digits or fewer show k or fewer. Each count is then
-    rounded to the fewest digits of those ways that it fits.
+    least `ROUND_SHARE` of a creator's counts that show k + 1 digits or fewer show k or fewer, and more do, or show
+    fewer still, than by chance. Each count is then rounded to the fewest digits of those ways that it fits.
 
     Parameters
     ----------
@@ -154,6 +157,19 @@ def _digits_shown(followers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return digits, digits - zeros.reshape(followers.shape)
 
 
+def _is_way(fewest: int, digits: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Whether each row seems to be rounded to so many digits, and whether chance is no explanation; (2, creators)."""
+    longer = digits > fewest
+    fitting, of = (np.add.reduce(longer & (shown <= most), axis=1) for most in (fewest, fewest + 1))
+    chance = filled_sum(np.where(longer & known(shown), 10.0 ** (fewest - digits), 0.0))
+    return np.stack(
+        [
+            (fitting >= ROUND_SHARE * of) & (fitting >= (2 if fewest >= LEAST_SHOWN else 3)),
+            (fitting > 0) & (pdtrc(fitting - 1, chance) < BY_CHANCE),
+        ]
+    )
+
+
 def _hidden_unit(followers: np.ndarray) -> np.ndarray:
     """`rounding_unit` of rows in which some counts seem to be rounded."""
     digits, shown = _digits_shown(followers)
@@ -162,14 +178,12 @@ def _hidden_unit(followers: np.ndarray) -> np.ndarray:
     before = _previous(np.take_along_axis(followers, place, axis=1))
     # a count that stays says nothing new
     told = there & (followers != before) & (followers >= _ALL_SHOWN)
+    ways = np.stack([_is_way(fewest, digits, np.where(told, shown, np.nan)) for fewest in range(int(digits.max()))])
+    certain = np.logical_or.accumulate(ways[:, 1], axis=0)
     unit = np.where(there, 1.0, np.nan)
-    for fewest in range(int(digits.max()) - 1, 0, -1):
-        longer = (digits > fewest) & (shown <= fewest)
-        fitting, of = (
-            np.add.reduce(told & (digits > fewest) & (shown <= most), axis=1) for most in (fewest, fewest + 1)
-        )
-        way = (fitting >= (2 if fewest >= LEAST_SHOWN else 3)) & (fitting >= ROUND_SHARE * of)
-        np.copyto(unit, _TENS[np.maximum(digits - fewest, 0).astype(np.int64)], where=way[:, None] & longer & there)
+    for fewest in range(len(ways) - 1, 0, -1):
+        fits = (ways[fewest, 0] & certain[fewest])[:, None] & (digits > fewest) & (shown <= fewest) & there
+        np.copyto(unit, _TENS[np.maximum(digits - fewest, 0).astype(np.int64)], where=fits)
     return np.where(followers >= _ALL_SHOWN, unit, np.where(there, 1.0, np.nan))
 
 
