@@ -15,7 +15,17 @@ import pyarrow.compute as pc
 
 from features.blocks import Block, make_blocks, ratio, row_mean, row_median
 from features.histories import Histories, known_rows
-from features.lexicons import found, lower_text, pattern_of, read_norms, text_array, words_in
+from features.lexicons import (
+    APART,
+    Lexicon,
+    found,
+    lexicon_of,
+    lower_text,
+    pattern_of,
+    read_norms,
+    text_array,
+    words_in,
+)
 from features.registry import read_family
 from features.tables import TEXT, Tables
 
@@ -96,10 +106,16 @@ def profile_texts(tables: Tables, as_of: pd.Timestamp, *, imported_at: pd.Timest
 
 
 @lru_cache(maxsize=64)
-def _pattern(section: str) -> str:
+def _lexicon(section: str) -> Lexicon:
+    """Words of a section of norms/captions.toml; what is negated criticises and does not praise."""
     norms = read_norms("captions")
-    negated = words_in(norms["negated"]) if section == "criticism" else []
-    return pattern_of(words_in(norms[section]) + negated)
+    words, apart = words_in(norms[section]), norms[section].get(APART, [])
+    negated = words_in(norms["negated"])
+    if section == "criticism":
+        words = words + negated
+    if section == "praise":
+        apart = apart + negated
+    return lexicon_of(words, apart)
 
 
 @dataclass(frozen=True)
@@ -122,7 +138,7 @@ class _Captions:
 
     def has(self, section: str) -> np.ndarray:
         """Captions with a word of a section of norms/captions.toml, bool."""
-        return found(self.lower, _pattern(section))
+        return _lexicon(section).found(self.lower)
 
     @cached_property
     def head(self) -> pa.Array:
@@ -161,16 +177,6 @@ def _captions(histories: Histories) -> _Captions:
     return _Captions(written, histories.posts.owners[written], text, lower_text(text), len(histories.creators))
 
 
-def _opinions(captions: _Captions) -> tuple[np.ndarray, np.ndarray]:
-    """Captions that praise and that criticise; what is negated criticises and does not praise."""
-    praises, criticises = captions.has("praise"), captions.has("criticism")
-    both = np.flatnonzero(praises & criticises)
-    if both.size:
-        rest = pc.replace_substring_regex(captions.lower.take(pa.array(both)), _pattern("negated"), " ")
-        praises[both] = found(rest, _pattern("praise"))
-    return praises, criticises
-
-
 def _rule_of_creators(histories: Histories) -> np.ndarray:
     """Country whose words of disclosure hold for each creator: "" where no country is known, None without a rule."""
     if "country" not in histories.creators:
@@ -181,11 +187,14 @@ def _rule_of_creators(histories: Histories) -> np.ndarray:
 
 
 @lru_cache(maxsize=64)
-def _disclosure_pattern(country: str | None) -> str:
+def _disclosure_words(country: str | None) -> Lexicon:
     norms = read_norms("disclosure")
     rules = norms["country"]
     own = rules if country == "" else [country] if country else []
-    return pattern_of([*norms["international"]["words"], *(word for code in own for word in rules[code]["words"])])
+    lists = [norms["international"], *(rules[code] for code in own)]
+    return lexicon_of(
+        [word for words in lists for word in words["words"]], [word for words in lists for word in words.get(APART, [])]
+    )
 
 
 def _disclosed(captions: _Captions, rules: np.ndarray) -> np.ndarray:
@@ -194,7 +203,7 @@ def _disclosed(captions: _Captions, rules: np.ndarray) -> np.ndarray:
     disclosed = np.zeros(captions.rows.size, dtype=bool)
     for country in dict.fromkeys(own):
         rows = np.flatnonzero(own == country)
-        disclosed[rows] = found(captions.lower.take(pa.array(rows)), _disclosure_pattern(country))
+        disclosed[rows] = _disclosure_words(country).found(captions.lower.take(pa.array(rows)))
     return disclosed
 
 
@@ -313,7 +322,7 @@ def content_signals(histories: Histories) -> dict[str, np.ndarray]:
     """
     captions, rules = _captions(histories), _rule_of_creators(histories)
     languages = caption_languages(captions.head)
-    praises, criticises = _opinions(captions)
+    praises, criticises = captions.has("praise"), captions.has("criticism")
     readable = np.isin(languages, _OPINION_LANGUAGES)
     opinion = (praises | criticises) & readable
     disclosed = _disclosed(captions, rules)
@@ -360,7 +369,7 @@ def content_pointers(histories: Histories) -> dict[str, np.ndarray]:
         same; `paid_undisclosed` are posts that look sponsored and do not say so, where the country has a rule here.
     """
     captions, rules = _captions(histories), _rule_of_creators(histories)
-    praises, criticises = _opinions(captions)
+    praises, criticises = captions.has("praise"), captions.has("criticism")
     disclosed = _disclosed(captions, rules)
     sponsored = disclosed | _stated(captions, histories) | captions.has("paid")
     ruled = np.array([rule is not None for rule in rules], dtype=bool)[captions.owners]

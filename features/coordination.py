@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from scipy.special import gammainc
 
 from features.blocks import enough, ratio
 from features.histories import Histories
@@ -23,7 +24,9 @@ from features.sketches import (
     SITTINGS_A_DAY,
     CommentSketch,
     by_others,
+    degrees,
     first_visits,
+    is_shared,
     keep_shared,
     keys_of,
     merge_sketches,
@@ -105,10 +108,10 @@ class _Graph:
     ----------
     author, creator : ndarray of int64, shape (edges,)
         Positions.
-    degree : ndarray of float64, shape (edges,)
-        Creators under whom the edge's author wrote.
+    degree, early_degree : ndarray of float64, shape (edges,)
+        Creators under whom the edge's author wrote, and under whom within the first hour.
     earliness : ndarray of float64, shape (edges,)
-        Part of the author's visits that came within the first hour.
+        Part of the author's visits under the creator that came within the first hour.
     comments : ndarray of float64, shape (edges,)
     creators : int
         How many there are.
@@ -117,6 +120,7 @@ class _Graph:
     author: np.ndarray
     creator: np.ndarray
     degree: np.ndarray
+    early_degree: np.ndarray
     earliness: np.ndarray
     comments: np.ndarray
     creators: int
@@ -136,19 +140,31 @@ class _Graph:
         return sparse.csr_array((values[there], (self.author[there], self.creator[there])), shape=shape)
 
     @property
-    def weight(self) -> np.ndarray:
-        """1 / log(5 + degree) of the author: hiding among many creators makes each count less (FRAUDAR)."""
-        return 1.0 / np.log(5.0 + self.degree)
+    def met(self) -> np.ndarray:
+        """Whether the author is shared by creators few enough to look at each pair of them."""
+        return is_shared(self.degree)
+
+    @property
+    def met_early(self) -> np.ndarray:
+        """Whether the author is, where only comments within the first hour count."""
+        return is_shared(self.early_degree)
+
+
+def _weight(degree: np.ndarray) -> np.ndarray:
+    """1 / log(5 + degree): hiding among many creators makes each count less (FRAUDAR)."""
+    return 1.0 / np.log(5.0 + degree)
 
 
 def _graph(sketch: CommentSketch) -> _Graph:
     edges = sketch.edges
     author = pd.factorize(edges["author"])[0]
     visits, early = edges["visits"].to_numpy(dtype=np.float64), edges["early"].to_numpy(dtype=np.float64)
+    degree, early_degree = degrees(edges)
     return _Graph(
         author=author,
         creator=pd.Index(sketch.creators["key"]).get_indexer(pd.Index(edges["creator"])),
-        degree=np.bincount(author)[author].astype(np.float64) if author.size else np.zeros(0),
+        degree=degree.astype(np.float64),
+        early_degree=early_degree.astype(np.float64),
         earliness=np.nan_to_num(ratio(early, visits)),
         comments=edges["comments"].to_numpy(dtype=np.float64),
         creators=len(sketch.creators),
@@ -165,69 +181,107 @@ def _row_ranges(work: np.ndarray) -> Iterator[tuple[int, int]]:
         start = stop
 
 
-def _pairs(graph: _Graph) -> tuple[np.ndarray, sparse.csr_array]:
-    """Most commenters that each creator shares with another one, and the tight pairs.
-
-    Returns
-    -------
-    top : ndarray of float64, shape (creators,)
-    tight : csr_array of float64, shape (creators, creators)
-        1 where the same commenters come early to both, nothing elsewhere.
-    """
-    met, early = graph.matrix(np.ones(graph.author.size)), graph.matrix(graph.earliness)
-    met_by, early_by = met.T.tocsr(), early.T.tocsr()
+def _top(graph: _Graph) -> np.ndarray:
+    """Most commenters that each creator shares with another one, shape (creators,)."""
+    met = graph.matrix(graph.met.astype(np.float64))
+    met_by = met.T.tocsr()
     top = np.zeros(graph.creators)
-    found = [np.zeros((0, 2), dtype=np.int64)]
-    for start, stop in _row_ranges(graph.by_creator(graph.degree)):
-        shared = (met_by[start:stop] @ met).tocsr()
-        pairs = shared.tocoo()
+    for start, stop in _row_ranges(graph.by_creator(graph.degree * graph.met)):
+        pairs = sparse.coo_array(met_by[start:stop] @ met)
         apart = pairs.row + start != pairs.col
         np.maximum.at(top, pairs.row[apart] + start, pairs.data[apart])
-        both = (early_by[start:stop] @ early).tocoo()
-        many = (both.data >= TIGHT_COMMENTERS) & (both.row + start != both.col)
-        row, col = both.row[many].astype(np.int64), both.col[many].astype(np.int64)
-        if row.size:
-            tight = both.data[many] >= TIGHT_SHARE * np.asarray(shared[row, col]).ravel()
-            found.append(np.column_stack([row[tight] + start, col[tight]]))
-    row, col = np.concatenate(found).T
-    return top, sparse.csr_array((np.ones(row.size), (row, col)), shape=(graph.creators, graph.creators))
+    return top
 
 
-def _overlap(graph: _Graph, creators: pd.DataFrame, top: np.ndarray) -> dict[str, np.ndarray]:
+@dataclass(frozen=True)
+class _Pairs:
+    """Pairs of creators to both of whom `TIGHT_COMMENTERS` commenters or more come early, in both directions.
+
+    Attributes
+    ----------
+    one, other : ndarray of int64, shape (pairs,)
+        Positions of creators.
+    early : ndarray of float64, shape (pairs,)
+        Sum of the product of both earlinesses over shared commenters.
+    met : ndarray of float64, shape (pairs,)
+        Shared commenters, early or late.
+    creators : int
+    """
+
+    one: np.ndarray
+    other: np.ndarray
+    early: np.ndarray
+    met: np.ndarray
+    creators: int
+
+    def tight(self) -> sparse.csr_array:
+        """1 where half of the shared commenters come early to both, shape (creators, creators)."""
+        tight = self.early >= TIGHT_SHARE * self.met
+        shape = (self.creators, self.creators)
+        return sparse.csr_array((np.ones(int(tight.sum())), (self.one[tight], self.other[tight])), shape=shape)
+
+
+def _pairs(graph: _Graph) -> _Pairs:
+    """Pairs that share early commenters; only for these all shared commenters are counted."""
+    early = graph.matrix(graph.earliness * graph.met_early)
+    early_by = early.T.tocsr()
+    one, other, both = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0)]
+    for start, stop in _row_ranges(graph.by_creator(graph.early_degree * graph.met_early * (graph.earliness > 0))):
+        pairs = sparse.coo_array(early_by[start:stop] @ early)
+        row = pairs.row.astype(np.int64) + start
+        many = (pairs.data >= TIGHT_COMMENTERS) & (row != pairs.col)
+        one.append(row[many])
+        other.append(pairs.col[many].astype(np.int64))
+        both.append(pairs.data[many])
+    first, second = np.concatenate(one), np.concatenate(other)
+    met_by = graph.matrix((graph.met | graph.met_early).astype(np.float64)).T.tocsr()
+    held = np.diff(met_by.indptr)
+    met = np.zeros(first.size)
+    for start, stop in _row_ranges((held[first] + held[second]).astype(np.float64)):
+        shared = met_by[first[start:stop]].multiply(met_by[second[start:stop]])
+        met[start:stop] = np.asarray(shared.sum(axis=1)).ravel()
+    return _Pairs(first, second, np.concatenate(both), met, graph.creators)
+
+
+def _overlap(graph: _Graph, creators: pd.DataFrame) -> dict[str, np.ndarray]:
     """How much commenters are shared, whoever they are."""
     commenters = creators["commenters"].to_numpy(dtype=np.float64)
-    meetings = graph.weight * (graph.degree - 1)
+    meetings = _weight(graph.degree) * (graph.degree - 1) * graph.met
     everywhere = float(np.sum(commenters))
     usual = np.sum(meetings) / everywhere if everywhere else 0.0
     return {
         "commenters_shared_lift_all": ratio(graph.by_creator(meetings), commenters * usual),
-        "commenters_shared_top_share_all": ratio(top, commenters),
+        "commenters_shared_top_share_all": ratio(_top(graph), commenters),
     }
 
 
-def _lockstep(graph: _Graph, creators: pd.DataFrame, edges: pd.DataFrame) -> np.ndarray:
-    """First-hour meetings of each creator's commenters elsewhere, above chance, in standard deviations of chance.
+def _lockstep(graph: _Graph, creators: pd.DataFrame, edges: pd.DataFrame, pairs: _Pairs) -> np.ndarray:
+    """First-hour meetings of each creator's commenters at other creators, in standard deviations above chance.
 
-    Chance: a shared commenter is as early as those who comment under this creator and nobody else.
+    Chance: a shared commenter is as early as those who comment under that creator and nobody else, so meetings of a
+    pair are of a Poisson distribution; of pairs that were looked at because they have `TIGHT_COMMENTERS` of them, of
+    one cut off below. Other creators under whom the commenters hide are no such pairs.
     """
-    elsewhere = graph.degree >= 2
+    elsewhere = graph.met | graph.met_early
     visits, early = (
         creators[name].to_numpy(dtype=np.float64) - graph.by_creator(edges[name].to_numpy(np.float64) * elsewhere)
         for name in ("visits", "early")
     )
     usual = creators["early"].sum() / max(creators["visits"].sum(), 1)
-    early_rate = (early + PRIOR_VISITS * usual) / (visits + PRIOR_VISITS)
-    rate = early_rate[graph.creator]
-    chance = graph.by_creator(rate * (graph.by_author(rate) - rate))
-    seen = graph.by_creator(graph.earliness * (graph.by_author(graph.earliness) - graph.earliness))
-    return (seen - chance) / np.sqrt(chance + 1.0)
+    rate = (early + PRIOR_VISITS * usual) / (visits + PRIOR_VISITS)
+    mean = rate[pairs.one] * rate[pairs.other] * pairs.met
+    several = gammainc(TIGHT_COMMENTERS, mean)  # P(X >= 2) of a Poisson distribution
+    chance = mean * gammainc(TIGHT_COMMENTERS - 1, mean) / several
+    spread = mean**2 / several + chance - chance**2
+    above, variance = (np.bincount(pairs.one, of, graph.creators) for of in (pairs.early - chance, spread))
+    return above / np.sqrt(variance + 1.0)
 
 
 def _groups(
     graph: _Graph, sketch: CommentSketch, pairs: sparse.csr_array
 ) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
     """Sizes of tight groups, the part of the first hour that they write, and who writes it."""
-    early = graph.matrix((graph.earliness > 0).astype(np.float64))
+    early = graph.matrix((graph.met_early & (graph.earliness > 0)).astype(np.float64))
     partners = sparse.coo_array((early @ pairs).multiply(early))
     first_hour = sketch.creators["early_commenters"].to_numpy(dtype=np.float64)
     authors = pd.unique(sketch.edges["author"])
@@ -276,22 +330,28 @@ def core_levels(author: np.ndarray, creator: np.ndarray, weight: np.ndarray, cre
     return level
 
 
-def _block_density(graph: _Graph) -> np.ndarray:
-    """Levels of blocks of early comments, by authors who come early everywhere."""
-    early = np.flatnonzero(graph.earliness > 0)
-    everywhere = graph.by_author(graph.earliness)[early] / graph.degree[early]
-    weight = graph.weight[early] * graph.earliness[early] * everywhere
-    return core_levels(graph.author[early], graph.creator[early], weight, graph.creators)
+def _block_density(graph: _Graph, pairs: _Pairs) -> np.ndarray:
+    """Levels of blocks of early comments, by authors who come early to both creators of a pair."""
+    early = graph.matrix(graph.earliness * graph.met_early)
+    ones = np.ones(pairs.one.size)
+    partners = sparse.csr_array((ones, (pairs.one, pairs.other)), shape=(graph.creators, graph.creators))
+    edges = sparse.coo_array(((early > 0).astype(np.float64) @ partners > 0).multiply(early)).tocsr().tocoo()
+    degree = np.zeros(early.shape[0])
+    degree[graph.author] = graph.early_degree
+    author, creator = edges.row.astype(np.int64), edges.col.astype(np.int64)
+    return core_levels(author, creator, edges.data * _weight(degree[author]), graph.creators)
 
 
 def _reciprocal(graph: _Graph, sketch: CommentSketch) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
-    """Creators who write under each other; unknown where no author is known to be a creator."""
+    """Creators who write under each other; unknown of a creator whose own id is nowhere an author's."""
     writer = pd.Index(sketch.creators["key"]).get_indexer(pd.Index(sketch.edges["author"]))
     known = np.flatnonzero(writer >= 0)
     there = writer[known] * graph.creators + graph.creator[known]
     back = graph.creator[known] * graph.creators + writer[known]
     mutual = known[np.isin(there, back)]
-    missing = np.nan if not known.size else 0.0
+    heard = sketch.creators["own"].to_numpy() > 0
+    heard[writer[known]] = True
+    missing = np.where(heard, 0.0, np.nan)
     partners = np.bincount(graph.creator[mutual], minlength=graph.creators)
     written = np.bincount(graph.creator[mutual], graph.comments[mutual], graph.creators)
     return {
@@ -325,14 +385,14 @@ def make_crowd(sketches: Iterable[CommentSketch]) -> Crowd:
     """
     sketch = keep_shared(merge_sketches(sketches))
     graph, creators = _graph(sketch), sketch.creators
-    top, tight = _pairs(graph)
-    groups, writers = _groups(graph, sketch, tight)
+    pairs = _pairs(graph)
+    groups, writers = _groups(graph, sketch, pairs.tight())
     mutual, reciprocal = _reciprocal(graph, sketch)
     columns = {
-        **_overlap(graph, creators, top),
-        "early_commenters_shared_z_all": _lockstep(graph, creators, sketch.edges),
+        **_overlap(graph, creators),
+        "early_commenters_shared_z_all": _lockstep(graph, creators, sketch.edges, pairs),
         **groups,
-        "early_block_density_all": _block_density(graph),
+        "early_block_density_all": _block_density(graph, pairs),
         **mutual,
         "same_sitting_share_all": _share_of(sketch.sittings, creators, "comments"),
         "same_text_share_all": _share_of(sketch.texts, creators, "long_texts"),

@@ -23,7 +23,8 @@ from features.texts import text_hashes
 
 #: Days after a post within which pods comment: one hour (rules of public pods).
 EARLY_SECONDS = 3_600
-#: Authors under more creators than this are left out of all that is shared: pairs grow with the square of this number.
+#: Authors under more creators than this are left out of what is shared, and of what is shared early those who are early
+#: under more: pairs grow with the square of this number. Late comments elsewhere hide nobody from the early signals.
 MOST_CREATORS = 256
 #: Bins of one sitting, a day.
 SITTINGS_A_DAY = 144
@@ -41,8 +42,9 @@ class CommentSketch:
     Attributes
     ----------
     creators : DataFrame
-        creator_id, its `key`, and the totals `comments`, `commenters`, `visits`, `early` (visits in the first hour),
-        `early_commenters`, `long_texts` (comments of at least `LONG_TEXT` letters); one row a creator, by key.
+        creator_id, its `key`, `own` (comments under own posts, which no other count holds), and the totals `comments`,
+        `commenters`, `visits`, `early` (visits in the first hour), `early_commenters`, `long_texts` (comments of at
+        least `LONG_TEXT` letters); one row a creator, by key.
     edges : DataFrame
         One row an author and creator: keys `author` and `creator`, `comments`, `visits`, `early`; by author, creator.
     sittings : DataFrame
@@ -149,6 +151,7 @@ def sketch_comments(histories: Histories) -> CommentSketch:
         {
             "creator_id": ids.astype(TEXT),
             "key": creator_keys,
+            "own": np.bincount(np.delete(owners, rows), minlength=len(ids)).astype(np.int64),
             "comments": total(edges["comments"]),
             "commenters": total(np.ones(len(edges))),
             "visits": total(edges["visits"]),
@@ -212,22 +215,34 @@ def merge_sketches(sketches: Iterable[CommentSketch]) -> CommentSketch:
     )
 
 
+def degrees(edges: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Creators under whom the author of each edge wrote, and under whom within the first hour; shape (edges,) each."""
+    author = pd.factorize(edges["author"])[0]
+    early = np.bincount(author, edges["early"].to_numpy() > 0)
+    return np.bincount(author)[author], early[author].astype(np.int64)
+
+
+def is_shared(degree: np.ndarray) -> np.ndarray:
+    """Whether this many creators are several, and few enough to look at each pair of them."""
+    return (degree >= 2) & (degree <= MOST_CREATORS)
+
+
 def keep_shared(sketch: CommentSketch) -> CommentSketch:
     """Drop authors, sittings and texts of a single creator, and those of more than `MOST_CREATORS`.
 
-    Authors who are creators themselves stay: they may be answered. The sketch has to hold all that there is of its
-    authors: merge the shards of one range over all partitions first.
+    Authors under more stay where they came within the first hour under 2 to `MOST_CREATORS`. Authors who are creators
+    themselves stay: they may be answered. The sketch has to hold all that there is of its authors: merge the shards of
+    one range over all partitions first.
     """
 
     def several(frame: pd.DataFrame, by: list[str]) -> np.ndarray:
-        met = frame.groupby(by)["creator"].transform("size").to_numpy()
-        return (met >= 2) & (met <= MOST_CREATORS)
+        return is_shared(frame.groupby(by)["creator"].transform("size").to_numpy())
 
     known = sketch.edges["author"].isin(sketch.creators["key"]).to_numpy()
-    few = sketch.edges.groupby("author")["creator"].transform("size").to_numpy() <= MOST_CREATORS
+    degree, early = degrees(sketch.edges)
     return CommentSketch(
         sketch.creators,
-        sketch.edges[several(sketch.edges, ["author"]) | (known & few)],
+        sketch.edges[is_shared(degree) | is_shared(early) | known],
         sketch.sittings[several(sketch.sittings, ["author", "bin"])],
         sketch.texts[several(sketch.texts, ["text"])],
     )

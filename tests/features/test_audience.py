@@ -1,6 +1,8 @@
 """Audience signals on samples small enough to count."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -197,3 +199,64 @@ def test_pointers_lead_to_the_accounts_and_comments_behind_a_signal() -> None:
     assert np.nanargmax(pointers["shape"]) == 0
     back = histories.authors[histories.comments["author"][~np.isnan(pointers["back"])].astype(int)]
     assert sorted(back) == ["a", "a", "a", "c", "c"]
+
+
+# ---- real accounts
+
+
+def _instafake(folder: Path) -> pd.DataFrame:
+    rows = [
+        json.loads((folder / "instafake" / f"{kind}AccountData.json").read_text(encoding="utf-8"))
+        for kind in ("fake", "real")
+    ]
+    names = {
+        "userFollowerCount": "followers",
+        "userFollowingCount": "following",
+        "userMediaCount": "posts_count",
+        "userBiographyLength": "bio_length",
+        "usernameDigitCount": "username_digits",
+        "userHasProfilPic": "has_picture",
+        "userIsPrivate": "is_private",
+        "isFake": "fake",
+    }
+    return pd.DataFrame([row for kind in rows for row in kind]).rename(columns=names)[[*names.values()]]
+
+
+def _srf(folder: Path) -> pd.DataFrame:
+    names = {
+        "Number.of.followers": "followers",
+        "Number.of.people.they.follow": "following",
+        "Number.of.posts": "posts_count",
+        "username_digits": "username_digits",
+        "has_profile_picture": "has_picture",
+        "Private.account": "is_private",
+        "rating": "fake",
+    }
+    return pd.read_csv(folder / "srf_labelled.csv").rename(columns=names)[[*names.values()]]
+
+
+@pytest.mark.parametrize("source", ["instafake", "srf"])
+def test_signals_of_manufactured_accounts_grow_with_the_share_of_real_fakes(source: str, real_data: Path) -> None:
+    read = {"instafake": _instafake, "srf": _srf}[source]
+    accounts = read(real_data / "accounts").astype("Int64").astype({"has_picture": "boolean", "is_private": "boolean"})
+    rng = np.random.default_rng(4)
+    means = []
+    for share in (5, 20, 50):
+        samples = []
+        for creator in range(40):
+            fakes = rng.choice(np.flatnonzero(accounts["fake"] == 1), 2 * share)
+            honest = rng.choice(np.flatnonzero(accounts["fake"] == 0), 200 - 2 * share)
+            drawn = accounts.iloc[np.concatenate([fakes, honest])].drop(columns="fake").reset_index(drop=True)
+            samples.append(drawn.assign(creator_id=f"c{creator:02d}", account_id=[f"a{n:03d}" for n in range(200)]))
+        audience = pd.concat(samples, ignore_index=True).assign(relation="follower")
+        names = sorted(set(audience["creator_id"]))
+        creators = pd.DataFrame({"creator_id": names, "platform": "instagram", "followers": 20_000})
+        posts = pd.DataFrame({"creator_id": names, "post_id": names, "published_at": AS_OF, "likes": 1, "comments": 0})
+        tables = check_tables({"creators": creators, "posts": posts, "audience": audience})
+        means.append(pd.DataFrame(audience_signals(_histories(tables)))[list(ACCOUNTS)].mean())
+    grown = pd.DataFrame(means, index=[5, 20, 50])
+    for signal in SIGNALS:
+        if signal.name in ACCOUNTS and signal.direction != "none" and grown[signal.name].notna().all():
+            steps = np.diff(grown[signal.name]) * (1 if signal.direction == "high" else -1)
+            assert (steps > 0).all(), signal.name
+    assert grown.isna().any().sum() == (source == "srf")  # no lengths of biographies, so no empty profiles

@@ -70,8 +70,8 @@ HAND: dict[str, Case] = {
     "review_caption_share_all": Case(
         ["Đánh giá son", "so #review nhé", "unboxing!", "preview", None, "a1", "a2", "a3", "a4"], 3 / 8
     ),
-    # "Giá 200k" and "ib mình"; "đánh giá" contains the word giá whole, so it counts too: 3 of 8
-    "selling_caption_share_all": Case(["Giá 200k", "ib mình", "đánh giá", *PLAIN[:5]], 3 / 8),
+    # "Giá 200k" and "ib mình"; "đánh giá" is a review: 2 of 8
+    "selling_caption_share_all": Case(["Giá 200k", "ib mình", "đánh giá", *PLAIN[:5]], 2 / 8),
     # "vlog" and "Nhật ký"
     "diary_caption_share_all": Case(["vlog 1", "Nhật ký", *PLAIN[:6]], 2 / 8),
     # praise, criticism, "not good" (criticism) = 3 of 8; Thai and Indonesian captions are not read for opinions
@@ -222,6 +222,117 @@ def test_without_a_rule_nobody_is_judged_and_without_a_country_every_word_counts
     assert check_disclosure(histories_of(captions, country="DE"))["disclosed"].isna().all()
 
 
+#: Caption → whether it praises, and whether it criticises.
+OPINIONS = {
+    "không chê vào đâu được": (True, False),
+    "son này không tệ": (True, False),
+    "Không Tệ, nhưng hơi đắt": (True, True),
+    "mới đi siêu thị về": (False, False),
+    "siêu xinh luôn": (True, False),
+    "tiền tệ là gì": (False, False),
+    "dở khóc dở cười": (False, False),
+    "phim này dở": (False, True),
+    "không thể không yêu": (True, False),
+    "hết chê": (True, False),
+    "chê thật sự": (False, True),
+    "rẻ mà chất": (True, False),
+    "chỉ tiếc là nhanh trôi": (False, True),
+    "hơi thất vọng": (False, True),
+    "không làm mình thất vọng": (True, False),
+    "kem không gây kích ứng da": (True, False),
+    "mình bị kích ứng": (False, True),
+    "không ngon": (False, True),
+    "không kém phần sang chảnh": (False, False),
+    "sở thích của mình": (False, False),
+    "tốt nghiệp rồi": (False, False),
+    "bí quyết làm đẹp": (False, False),
+    "not bad at all": (True, False),
+    "the battery is bad": (False, True),
+    "bad hair day": (False, False),
+    "can't complain": (True, False),
+    "good morning": (False, False),
+    "good coffee": (True, False),
+    "best friends": (False, False),
+    "best serum ever": (True, False),
+    "not good": (False, True),
+    "you won't be disappointed": (False, False),
+    "so disappointed": (False, True),
+    "pros and cons": (False, False),
+    "good morning, bad coffee": (False, True),
+}
+
+
+@pytest.mark.parametrize("caption", OPINIONS)
+def test_praise_and_criticism_are_read_in_their_phrases(caption: str) -> None:
+    pointers = content_pointers(histories_of([caption]))
+    criticises, opinion, both = (pointers[name][0] == 1 for name in ("criticism", "opinion", "both_sided"))
+    assert (bool(opinion and (both or not criticises)), bool(criticises)) == OPINIONS[caption]
+
+
+#: Caption of a creator of Vietnam → whether it says that it is advertising.
+DISCLOSURES = {
+    "không phải quảng cáo đâu nha": False,
+    "Đây không phải là quảng cáo": False,
+    "ko phải quảng cáo nhé": False,
+    "bài này quảng cáo cho nhãn X": True,
+    "không phải quảng cáo nha. #quangcao": True,
+    "hợp tác xã nông nghiệp": False,
+    "liên hệ hợp tác: 0900": False,
+    "bài viết hợp tác cùng nhãn X": True,
+    "tài trợ học bổng cho em": False,
+    "video được tài trợ bởi X": True,
+    "video không được tài trợ": False,
+    "not sponsored, just love it": False,
+    "this is not sponsored. not sponsored by anyone": False,
+    "sponsored by X": True,
+    "#notsponsored": False,
+    "#sponsored": True,
+    "not an ad: I paid for it": False,
+}
+
+
+@pytest.mark.parametrize("caption", DISCLOSURES)
+def test_what_says_that_it_is_no_advertisement_discloses_nothing(caption: str) -> None:
+    signals = content_signals(histories_of([caption] * 8, country="VN"))
+    stated = signals["disclosed_sponsored_share_all"][0]
+    assert (stated == 1) == DISCLOSURES[caption]
+    assert not DISCLOSURES[caption] or signals["sponsored_caption_share_all"][0] == 1
+
+
+@pytest.mark.parametrize(
+    ("section", "caption", "expected"),
+    [
+        ("paid", "my code review today", False),
+        ("paid", "use my code", True),
+        ("paid", "photo courtesy of Ann", False),
+        ("paid", "mã giảm giá", True),
+        ("giveaway", "win a day off", False),
+        ("giveaway", "win a day off, win a trip", True),
+        ("selling", "giá trị cuộc sống", False),
+        ("selling", "giá 200k", True),
+        ("selling", "in order to", False),
+        ("review", "code review", False),
+        ("review", "review son", True),
+    ],
+)
+def test_words_that_mean_something_else_in_a_phrase(section: str, caption: str, expected: bool) -> None:
+    pointer = {"paid": "sponsored"}.get(section, section)
+    assert (content_pointers(histories_of([caption]))[pointer][0] == 1) == expected
+
+
+def test_praise_and_criticism_agree_with_students_who_said_which_it_was(real_data: Path) -> None:
+    """Sentences with an opinion, of courses and not of products: most are on the side that their writers stated."""
+    rows = pd.read_csv(real_data / "comments" / "uit_vsfc_dev.csv.gz")
+    truth = rows["sentiments"].to_numpy()
+    parts = [content_pointers(histories_of(rows["sents"][start : start + 50].tolist())) for start in range(0, 1583, 50)]
+    criticises, opinion, both = (
+        np.concatenate([part[name] for part in parts]) == 1 for name in ("criticism", "opinion", "both_sided")
+    )
+    one_sided = opinion & ~both & (truth != 1)
+    assert one_sided.sum() > 100
+    assert (criticises[one_sided] == (truth[one_sided] == 0)).mean() > 0.75
+
+
 def test_the_disclosure_check_names_posts_rule_and_date() -> None:
     checked = check_disclosure(histories_of(["#qc", "nhập mã A", "đi chơi"], country="VN"))
     assert checked["post_id"].tolist() == ["p000", "p001"]
@@ -239,7 +350,7 @@ def test_every_rule_of_a_country_has_a_source_and_a_basis() -> None:
 
 
 #: A word that changes changes signals: raise `edition`, name it in definitions/content.toml, then update the digest.
-EDITIONS = {"captions": (1, "f0dc26a0c25e"), "disclosure": (1, "676a546459af"), "niches": (1, "1e093bbfed75")}
+EDITIONS = {"captions": (2, "3ab02fb83305"), "disclosure": (2, "604cd6728af9"), "niches": (1, "1e093bbfed75")}
 
 
 @pytest.mark.parametrize("name", EDITIONS)

@@ -118,14 +118,18 @@ GROUP: list[Comment] = [
 # POD: 72 commenters in all: 14 under ann, 13 bob, 13 cat, 11 dan, 11 eve, 10 fay; 10 of 72 visits are early
 # readers of ann alone are early 1 in 11, of bob and cat 0 in 10, towards 10 / 72 with the weight of 5
 _ANN, _BOB = (1 + 5 * 10 / 72) / 16, 5 * 10 / 72 / 15
-_CHANCE = 3 * _ANN * 2 * _BOB
+# three meet at ann and at bob, and so at ann and at cat: a Poisson distribution that is known to be 2 or more
+_MEAN = 3 * _ANN * _BOB
+_TWO = 1 - math.exp(-_MEAN) * (1 + _MEAN)
+_CHANCE = _MEAN * (1 - math.exp(-_MEAN)) / _TWO
+_SPREAD = _MEAN**2 / _TWO + _CHANCE - _CHANCE**2
 
 HAND: dict[str, tuple[list[Comment], str, float]] = {
     # the weights 1 / log 8 cancel: ann's 3 shared meet 2 others each, 6 of 18; as 14 of 72 she was to have 3.5
     "commenters_shared_lift_all": (POD, "ann", 6 / (14 * 18 / 72)),
     "commenters_shared_top_share_all": (POD, "ann", 3 / 14),
     # 3 commenters, each early at 2 others
-    "early_commenters_shared_z_all": (POD, "ann", (6 - _CHANCE) / math.sqrt(_CHANCE + 1)),
+    "early_commenters_shared_z_all": (POD, "ann", 2 * (3 - _CHANCE) / math.sqrt(2 * _SPREAD + 1)),
     "early_group_creators_all": (POD, "ann", 2.0),
     # 3 of 4 first-hour commenters
     "early_group_share_all": (POD, "ann", 0.75),
@@ -168,7 +172,10 @@ def test_every_signal_is_worked_out_and_computed() -> None:
 @pytest.mark.parametrize("name", [name for name in CROWD if name not in EARLY[2:3]])
 def test_a_creator_with_too_few_comments_by_others_is_missing(name: str) -> None:
     few = [*_readers(NAMES[1:]), *_readers(NAMES[:1], LEAST - 1), ("ann", 0, "ann", 5, "thank you all for these words")]
-    mutual = [("bob", 0, "cat", 200, "hi"), ("cat", 0, "bob", 200, "hi"), *_same(NAMES[1:3], ["x"], 5)]
+    mutual: list[Comment] = [
+        *[("bob", 0, "cat", 200, "hi"), ("cat", 0, "bob", 200, "hi"), ("bob", 0, "ann", 200, "hi")],
+        *_same(NAMES[1:3], ["x"], 5),
+    ]
     assert np.isnan(_signals(_rows([*few, *mutual]))[name].iloc[0])
     enough = [*_readers(), *mutual]
     assert np.isfinite(_signals(_rows(enough))[name].iloc[0])
@@ -181,10 +188,14 @@ def test_the_share_of_a_group_is_missing_without_comments_in_the_first_hour() ->
     assert _signals(_rows([*POD, *_same(["fay"], ["z"], 59)])).loc["fay", "early_group_share_all"] == 0.0
 
 
-def test_reciprocity_is_missing_where_no_author_is_known_to_be_a_creator() -> None:
+def test_reciprocity_is_missing_of_creators_who_are_nowhere_an_author() -> None:
     signals = _signals(_rows([*_readers(), *_same(NAMES[:2], ["x"], 5)]))
     assert signals[list(RECIPROCAL)].isna().all(axis=None)
-    assert (_signals(_rows(POD)).loc["fay", list(RECIPROCAL)] == 0).all()
+    heard = [*POD, ("ann", 0, "ann", 5, "thanks"), ("ann", 0, "bob", 900, "hi")]
+    signals = _signals(_rows(heard))[list(RECIPROCAL)]
+    assert signals.loc[["cat", "fay"]].isna().all(axis=None)
+    assert (signals.loc[["ann", "bob"]] == 0).all(axis=None)
+    assert (signals.loc[["dan", "eve"]] > 0).all(axis=None)
 
 
 def test_a_small_crowd_tells_nothing_of_chance() -> None:
@@ -219,7 +230,9 @@ def test_a_returning_group_needs_posts_and_five_members() -> None:
 
 def test_comments_of_a_creator_under_own_posts_count_for_nothing() -> None:
     own = [*POD, *[(name, 0, name, 1, "thank you so much everybody here") for name in NAMES]]
-    pd.testing.assert_frame_equal(_signals(_rows(own)), _signals(_rows(POD)))
+    before, after = _signals(_rows(POD)), _signals(_rows(own))
+    before[list(RECIPROCAL)] = before[list(RECIPROCAL)].fillna(0.0)  # now it is known who they are
+    pd.testing.assert_frame_equal(after, before)
 
 
 def test_fans_who_come_when_they_come_are_no_tight_group() -> None:
@@ -229,7 +242,8 @@ def test_fans_who_come_when_they_come_are_no_tight_group() -> None:
     signals = _signals(_rows([*_readers(), *fans]))
     assert (signals["commenters_shared_top_share_all"] == 12 / 22).all()
     assert (signals["early_group_creators_all"] == 0).all()
-    assert (signals["early_commenters_shared_z_all"] < 0).all()
+    assert (signals["early_commenters_shared_z_all"] == 0).all()
+    assert (signals["early_block_density_all"] == 0).all()
 
 
 def test_hiding_among_honest_creators_makes_no_smaller_group() -> None:
@@ -470,6 +484,47 @@ def test_a_pod_stands_out_among_real_comments_and_fans_do_not(size: int, real_ta
     assert (above.loc[liked, list(EARLY)].sum(axis=1) >= 2).mean() <= 0.05
     untouched = above[~above.index.isin(members)]
     assert (untouched[list(EARLY)].sum(axis=1) >= 2).mean() <= 0.01
+
+
+def _camouflage(posts: pd.DataFrame, authors: Sequence[str], late: int, early: int, seed: int) -> pd.DataFrame:
+    """Comments of each author under other creators, one a creator: late ones, and some within the first hour."""
+    rng = np.random.default_rng(seed)
+    first = posts.drop_duplicates("creator_id")
+    under = pd.concat([first.iloc[rng.choice(len(first), late + early, replace=False)] for _ in authors])
+    hours = np.tile(np.concatenate([rng.uniform(2, 48, late), rng.uniform(0.05, 0.95, early)]), len(authors))
+    return pd.DataFrame(
+        {
+            "creator_id": under["creator_id"].to_numpy(),
+            "post_id": under["post_id"].to_numpy(),
+            "comment_id": [f"hide{n}" for n in range(len(under))],
+            "author_id": np.repeat(np.array(authors, dtype=object), late + early),
+            "published_at": under["published_at"].reset_index(drop=True)
+            + pd.Series(pd.to_timedelta(np.rint(hours * 3600), unit="s")),
+            "text": "nice",
+        }
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(("late", "early"), [(0, 0), (400, 0), (400, 60)])
+def test_comments_elsewhere_hide_no_pod_of_twenty_at_sixty_percent(
+    late: int, early: int, real_tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.pods.POD_RATES", (0.6, 0.6))
+    comments, posts = real_tables["comments"], real_tables["posts"]
+    rng = np.random.default_rng(20)
+    by_others = comments[comments["author_id"] != comments["creator_id"]].groupby("creator_id").size()
+    pod = rng.choice(np.sort(by_others.index[by_others >= LEAST].to_numpy(dtype=object)), 20, replace=False).tolist()
+    written = pod_comments(posts, pod, comments["text"], rng, hidden=True)
+    added = [written]
+    if late + early:
+        elsewhere = posts[~posts["creator_id"].isin(pod)]
+        added.append(_camouflage(elsewhere, written["author_id"].unique().tolist(), late, early, seed=1))
+    tables = check_tables({**real_tables, "comments": pd.concat([comments, *added], ignore_index=True)})
+    signals = make_crowd([sketch_comments(make_histories(tables, AS_OF, imported_at=AS_OF))]).signals
+    above = signals > signals[~signals.index.isin(pod)].quantile(0.99)
+    assert above.loc[pod, list(EARLY)].mean().min() >= 0.9
 
 
 @pytest.mark.parametrize("minutes", [59, 60, 61])
