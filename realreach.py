@@ -17,9 +17,14 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     import pandas as pd
 
+    from features.engines import Engine
+    from features.peers import Peers
     from features.tables import TableError, Tables
+    from serving.batches import SignalFrames
     from training.evaluation import Evaluation
 
 DONE, REFUSED, WRONG_USAGE = 0, 1, 2
@@ -144,7 +149,24 @@ def _refuse_tables(error: "TableError", folder: Path) -> NoReturn:
     _refuse(error, f"{count} problem{'s' if count > 1 else ''} in {folder}; the contract is in features/tables.py")
 
 
+def _engine(choice: EngineChoice, scheduler: str | None) -> "Engine":
+    from features.engines import Engine
+
+    if scheduler and choice is EngineChoice.local:
+        raise typer.BadParameter("--scheduler needs --engine dask")
+    return Engine(choice.value, scheduler)
+
+
+Folder = Annotated[Path, typer.Argument(help="Folder of tables.")]
 OutFile = Annotated[Path, typer.Option("--out", help="Parquet or CSV, by its ending.", callback=_check_ending)]
+AsOf = Annotated[
+    str | None, typer.Option(help="What was known when, such as 2026-01-31; the last observation where left out.")
+]
+WhichEngine = Annotated[EngineChoice, typer.Option(help="Who computes: this process, or Dask.")]
+Scheduler = Annotated[
+    str | None, typer.Option(help="Dask scheduler, such as tcp://10.0.0.5:8786; this machine's cores where left out.")
+]
+CreatorsAtOnce = Annotated[int, typer.Option(min=1, help="Creators that are read and computed at once.")]
 
 
 @app.command("import")
@@ -172,7 +194,7 @@ def import_(
 
 
 @app.command()
-def check(folder: Annotated[Path, typer.Argument(help="Folder of tables.")]) -> None:
+def check(folder: Folder) -> None:
     """Check tables against the contract: every problem named, exit 1 where there is one."""
     tables = _read(folder)
     _say(f"{folder}: " + ", ".join(f"{len(frame):,} {name}" for name, frame in tables.items()) + ": no problems")
@@ -267,20 +289,15 @@ def promote(
 
 @app.command()
 def score(
-    folder: Annotated[Path, typer.Argument(help="Folder of tables.")],
+    folder: Folder,
     file: OutFile,
-    as_of: Annotated[
-        str | None, typer.Option(help="What was known when, such as 2026-01-31; the last observation where left out.")
-    ] = None,
-    engine: Annotated[EngineChoice, typer.Option(help="Who computes: this process, or Dask.")] = EngineChoice.local,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(help="Dask scheduler, such as tcp://10.0.0.5:8786; this machine's cores where left out."),
-    ] = None,
-    partition: Annotated[int, typer.Option(min=1, help="Creators that are read and scored at once.")] = 5_000,
+    as_of: AsOf = None,
+    engine: WhichEngine = EngineChoice.local,
+    scheduler: Scheduler = None,
+    partition: CreatorsAtOnce = 5_000,
 ) -> None:
     """Score every creator of a folder with the champion; the file is a catalogue that recommend and serve can read."""
-    from features.engines import Engine, EngineError
+    from features.engines import EngineError
     from features.partitions import write_frames
     from features.tables import TableError
     from serving.batches import score_folder
@@ -288,15 +305,11 @@ def score(
     from training.authenticity import ModelMismatchError
     from training.tracking import CorruptModelError, ModelNotFoundError
 
-    if scheduler and engine is EngineChoice.local:
-        raise typer.BadParameter("--scheduler needs --engine dask")
-    moment, now = _as_of(as_of), _now()
+    chosen, moment, now = _engine(engine, scheduler), _as_of(as_of), _now()
     told: list[pd.DataFrame] = []
     try:
         loaded = load_champion()
-        frames = score_folder(
-            folder, loaded, now=now, as_of=moment, engine=Engine(engine.value, scheduler), creators=partition
-        )
+        frames = score_folder(folder, loaded, now=now, as_of=moment, engine=chosen, creators=partition)
         rows = write_frames((_told(frame, told) for frame in frames), file)
     except (ModelNotFoundError, CorruptModelError, ModelMismatchError) as error:
         _refuse(
@@ -339,6 +352,143 @@ def _summary(told: "list[pd.DataFrame]") -> str:
             f"signals consistent with {head.replace('_', ' ')}: {int(flagged):,} flagged, "
             f"{int(frame[f'{head}_assessed'].sum()):,} assessed"
         )
+    return "\n".join(lines)
+
+
+@app.command()
+def signals(
+    folder: Folder,
+    file: OutFile,
+    as_of: AsOf = None,
+    peers: Annotated[
+        Path | None,
+        typer.Option(help="Peers that `realreach peers` wrote, to place creators among; needs --positions."),
+    ] = None,
+    positions: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where creators stand among the peers: Parquet or CSV, one row a creator and signal; needs --peers.",
+            callback=_check_ending,
+        ),
+    ] = None,
+    engine: WhichEngine = EngineChoice.local,
+    scheduler: Scheduler = None,
+    partition: CreatorsAtOnce = 5_000,
+) -> None:
+    """Write every signal of every creator of a folder, those that creators show together included; needs no model.
+
+    One row a creator: creator_id, platform, niche, followers, tier, as_of, registry_hash, then one column a signal. A
+    signal that the history does not carry is null, never 0.
+
+    With --peers and --positions a second file says where each value stands: creator_id, signal, value, percentile (1
+    to 99), robust_z, and the peers it was compared with (level, platform, tier, niche, n, p05, p95, as_of, peers_id).
+    """
+    from features.engines import EngineError
+    from features.partitions import write_together
+    from features.peers import PeersError, read_peers
+    from features.tables import TableError
+    from serving.batches import signals_of_folder
+
+    if (peers is None) != (positions is None):
+        raise typer.BadParameter("--peers and --positions go together: which peers, and the file to write")
+    if positions is not None and positions.resolve() == file.resolve():
+        raise typer.BadParameter("--out and --positions are the same file")
+    chosen, moment, now = _engine(engine, scheduler), _as_of(as_of), _now()
+    paths = [path for path in (file, positions) if path]
+    told: list[pd.DataFrame] = []
+    try:
+        among = read_peers(peers) if peers else None
+        frames = signals_of_folder(folder, now=now, as_of=moment, peers=among, engine=chosen, creators=partition)
+        rows = write_together(_counted(frames, told), paths)
+    except PeersError as error:
+        _refuse(error, "Make peers with `realreach peers`.")
+    except TableError as error:
+        _refuse_tables(error, folder)
+    except EngineError as error:
+        _refuse(error)
+    _say(_signals_summary(told))
+    _say(f"Wrote {file}: {rows[0]:,} creators")
+    if among and positions:
+        _say(f"Wrote {positions}: {rows[1]:,} values among peers {among.id} ({among.source})")
+
+
+def _counted(frames: "Iterable[SignalFrames]", told: "list[pd.DataFrame]") -> "Iterator[list[pd.DataFrame]]":
+    """The frames to write; of the signals, how many creators have each is kept."""
+    import pandas as pd
+
+    from features.signals import SIGNALS
+
+    for pair in frames:
+        told.append(
+            pd.DataFrame({"known": pair.signals[list(SIGNALS)].notna().sum(), "creators": len(pair.signals)}).assign(
+                as_of=pair.signals["as_of"].max()
+            )
+        )
+        yield [frame for frame in pair if frame is not None]
+
+
+def _signals_summary(told: "list[pd.DataFrame]") -> str:
+    import pandas as pd
+
+    from features.signals import SIGNALS
+
+    both = pd.concat(told)
+    counts = both.groupby(level=0, sort=False)[["known", "creators"]].sum()
+    creators = int(counts["creators"].iloc[0])
+    lines = [f"As of {both['as_of'].max():%Y-%m-%d}: {len(counts)} signals of {creators:,} creators"]
+    counts["family"] = [SIGNALS[str(name)].family for name in counts.index]
+    for family, of_family in counts.groupby("family", sort=False):
+        there = int((of_family["known"] > 0).sum())
+        share = of_family["known"].sum() / max(of_family["creators"].sum(), 1)
+        lines.append(f"{family}: {there} of {len(of_family)} signals found, {100 * share:.1f} % of their values known")
+    return "\n".join(lines)
+
+
+@app.command()
+def peers(
+    folder: Folder,
+    file: Annotated[Path, typer.Option("--out", help="Parquet file of the peers.")],
+    source: Annotated[str, typer.Option(help="Whose creators these are, such as 'our agency, beauty, Vietnam'.")],
+    as_of: AsOf = None,
+    engine: WhichEngine = EngineChoice.local,
+    scheduler: Scheduler = None,
+    partition: CreatorsAtOnce = 5_000,
+) -> None:
+    """Make peers of the creators of a folder: what is usual by platform, tier and niche, for `signals --peers`.
+
+    The file holds quantiles of every signal by cell, and no creator: cells of fewer than five are left out.
+    """
+    from features.engines import EngineError
+    from features.peers import PeersError, write_peers
+    from features.tables import TableError
+    from serving.batches import peers_of_folder
+
+    if file.suffix != ".parquet":
+        raise typer.BadParameter(f"{file.name}: peers are written as .parquet")
+    chosen, moment, now = _engine(engine, scheduler), _as_of(as_of), _now()
+    try:
+        made = peers_of_folder(folder, source, now=now, as_of=moment, engine=chosen, creators=partition)
+    except TableError as error:
+        _refuse_tables(error, folder)
+    except (PeersError, EngineError) as error:
+        _refuse(error)
+    write_peers(made, file, built_at=now)
+    _say(_peers_summary(made))
+    _say(f"Wrote {file}: peers {made.id}")
+    _say(f"Next: realreach signals {folder} --out signals.parquet --peers {file} --positions positions.parquet")
+
+
+def _peers_summary(made: "Peers") -> str:
+    from features.peers import CELL, LEVELS
+
+    lines = [
+        f"As of {made.as_of:%Y-%m-%d}: {len(made.signals)} signals of {made.creators:,} creators, source: {made.source}"
+    ]
+    for level in LEVELS:
+        rows = made.cells[made.cells["level"] == level]
+        if len(rows):
+            cells = len(rows[list(CELL)].drop_duplicates())
+            lines.append(f"{level}: {cells:,} cell{'s' if cells > 1 else ''}, up to {rows['n'].max():,} creators")
     return "\n".join(lines)
 
 

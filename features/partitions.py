@@ -7,8 +7,8 @@ scans them whole. CSV has no row groups: a folder with a CSV table is one partit
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice, pairwise
 from pathlib import Path
@@ -53,11 +53,14 @@ class Partition:
         Lowest id; empty for the first partition, which also reads rows whose id is missing, to complain about them.
     end : str, optional
         Lowest id of the next partition; None for the last.
+    now : Timestamp, optional
+        When the tables were imported: later times are problems, where `read` is not told another moment.
     """
 
     folder: Path
     first: str = ""
     end: str | None = None
+    now: pd.Timestamp | None = None
 
     @property
     def whole(self) -> bool:
@@ -72,6 +75,7 @@ class Partition:
         TableError
             As `features.tables.read_tables`; rows are counted within the partition.
         """
+        now = self.now if now is None else now
         if self.whole:
             return read_tables(self.folder, now=now)
         try:
@@ -139,7 +143,7 @@ def _read(folder: Path, table: str, condition: Callable[[pc.Expression], pc.Expr
         raise TableError([Problem(path.name, "", f"unreadable ({reason})", "a Parquet file")]) from error
 
 
-def plan_partitions(folder: Path, creators: int = PARTITION) -> list[Partition]:
+def plan_partitions(folder: Path, creators: int = PARTITION, *, now: pd.Timestamp | None = None) -> list[Partition]:
     """Cut a folder of tables into ranges of creator ids.
 
     Parameters
@@ -148,6 +152,8 @@ def plan_partitions(folder: Path, creators: int = PARTITION) -> list[Partition]:
         As `features.tables.read_tables` takes it.
     creators : int
         How many creators a partition has at most.
+    now : Timestamp, optional
+        When the tables were imported: reading a partition finds later times to be problems.
 
     Returns
     -------
@@ -168,10 +174,10 @@ def plan_partitions(folder: Path, creators: int = PARTITION) -> list[Partition]:
     tables = [folder / f"{name}.{ending}" for name in _BY_CREATOR for ending in ("csv", "csv.gz")]
     file = _path(folder, "creators")
     if any(path.is_file() for path in tables) or not file.is_file():
-        return [Partition(folder)]
+        return [Partition(folder, now=now)]
     try:
         if pq.read_metadata(file).num_rows <= creators or "creator_id" not in pq.read_schema(file).names:
-            return [Partition(folder)]
+            return [Partition(folder, now=now)]
         ids = pq.read_table(file, columns=["creator_id"])["creator_id"].cast(pa.large_string())
     except (OSError, ArrowException) as error:
         reason = str(error).partition("\n")[0]
@@ -179,7 +185,7 @@ def plan_partitions(folder: Path, creators: int = PARTITION) -> list[Partition]:
     distinct = pc.drop_null(pc.unique(ids))
     ordered = distinct.take(pc.sort_indices(distinct))
     bounds = ["", *(ordered[row].as_py() for row in range(creators, len(ordered), creators))]
-    return [Partition(folder, first, end) for first, end in pairwise([*bounds, None])]
+    return [Partition(folder, first, end, now) for first, end in pairwise([*bounds, None])]
 
 
 def latest_knowledge_of(partitions: list[Partition], now: pd.Timestamp) -> pd.Timestamp:
@@ -277,33 +283,77 @@ def write_frames(frames: Iterable[pd.DataFrame], path: Path) -> int:
     ValueError
         Where the ending is neither `.parquet` nor `.csv`.
     """
-    check_ending(path)
-    rest = iter(frames)
+    return write_together(((frame,) for frame in frames), [path])[0]
+
+
+def write_together(parts: Iterable[Sequence[pd.DataFrame]], paths: Sequence[Path]) -> list[int]:
+    """Write frames that arrive part by part, in each part one for each file; all files appear whole, or none.
+
+    Parameters
+    ----------
+    parts : iterable of sequences of DataFrame
+        One frame for each path.
+    paths : sequence of Path
+        Parquet or CSV files, by their endings.
+
+    Returns
+    -------
+    list of int
+        Rows written to each.
+
+    Raises
+    ------
+    ValueError
+        Where an ending is neither `.parquet` nor `.csv`.
+    """
+    for path in paths:
+        check_ending(path)
+    rest = iter(parts)
     first = list(islice(rest, 1))  # what cannot be computed at all leaves no folder behind
-    append = _append_parquet if path.suffix == ".parquet" else _append_csv
-    with written_whole(path) as temporary:
-        return append(chain(first, rest), temporary)
+    with ExitStack() as whole:
+        temporary = [whole.enter_context(written_whole(path)) for path in paths]
+        with ExitStack() as files:
+            writers = [files.enter_context(closing(_writer(path))) for path in temporary]
+            for frames in chain(first, rest):
+                for writer, frame in zip(writers, frames, strict=True):
+                    writer.append(frame)
+    return [writer.rows for writer in writers]
 
 
-def _append_parquet(frames: Iterable[pd.DataFrame], path: Path) -> int:
-    writer, rows = None, 0
-    try:
-        for frame in frames:
-            table = _to_arrow(frame)
-            if writer is None:
-                writer = pq.ParquetWriter(path, table.schema)
-            writer.write_table(table.cast(writer.schema))
-            rows += len(frame)
-    finally:
-        if writer is not None:
-            writer.close()
-    return rows
+def _writer(path: Path) -> "_ParquetWriter | _CsvWriter":
+    return _ParquetWriter(path) if path.suffix == ".parquet" else _CsvWriter(path)
 
 
-def _append_csv(frames: Iterable[pd.DataFrame], path: Path) -> int:
-    rows = 0
-    with path.open("w", encoding="utf-8", newline="") as file:
-        for frame in frames:
-            frame.to_csv(file, index=False, header=not rows)
-            rows += len(frame)
-    return rows
+class _ParquetWriter:
+    """Appends frames to a Parquet file of the first one's columns."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self.rows = path, 0
+        self._file: pq.ParquetWriter | None = None
+
+    def append(self, frame: pd.DataFrame) -> None:
+        table = _to_arrow(frame)
+        if self._file is None:
+            self._file = pq.ParquetWriter(self._path, table.schema)
+        self._file.write_table(table.cast(self._file.schema))
+        self.rows += len(frame)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+class _CsvWriter:
+    """Appends frames to a CSV file under the first one's header."""
+
+    def __init__(self, path: Path) -> None:
+        self._file, self.rows = path.open("w", encoding="utf-8", newline=""), 0
+        self._begun = False
+
+    def append(self, frame: pd.DataFrame) -> None:
+        frame.to_csv(self._file, index=False, header=not self._begun)
+        self._begun = True
+        self.rows += len(frame)
+
+    def close(self) -> None:
+        self._file.close()

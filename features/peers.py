@@ -5,18 +5,23 @@ keeps of every cell the `SAMPLE` creators whose ids have the smallest hashes, wi
 merge into the sample that one reading would have given; `peers_of` computes quantiles from it. Up to `SAMPLE` creators
 a cell nothing is left out.
 
-Small cells borrow from larger ones: a cell's quantiles are n / (n + `BORROWED`) of its own and the rest of its
-parent's, from all creators over platform and platform × tier down to platform × tier × niche. They are averaged as
-asinh(x / s), s the median absolute deviation among all creators: in proportion where they are large, so that the tail
-of one platform does not become another's. Such averages are in order again, so the result is a distribution; the median
-absolute deviation is averaged in the same way. The year is the year of `as_of`: peers of another year are another
-artefact.
+Small cells borrow from larger ones: a cell's quantiles are n / (n + `BORROWED`) of its own, n the sampled creators that
+have the signal, and the rest of its parent's, from all creators over platform and platform × tier down to platform ×
+tier × niche. They are averaged as asinh(x / s), s the median absolute deviation among all creators (where it is 0,
+their spread): in proportion where they are large, so that the tail of one platform does not become another's. Such
+averages are in order again, so the result is a distribution; the median absolute deviation and the spread are averaged
+in the same way. The year is the year of `as_of`: peers of another year are another artefact.
 
-What a rate is divided by is part of its name. Where a rate meets a published one, `check_denominator` refuses to
-compare a rate by followers with one by views.
+A cell of fewer than `LEAST_PEERS` creators would tell what each of them does: once the cells below have borrowed from
+it, it is left out, and its creators are looked up in its parent. Peers are summaries of five and more, no more than
+that: quantiles of a handful still say nearly what each has.
+
+What a rate counts and what it is divided by are parts of its name. Where a rate meets a published one, `check_rate`
+refuses to compare a rate by followers with one by views, or comments with likes and comments.
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,34 +31,48 @@ import numpy as np
 import pandas as pd
 from pyarrow import ArrowException
 
-from features.blocks import MAD_TO_SD, ratio, row_mad
+from features.blocks import MAD_TO_SD, enough, median_and_mad, ratio, row_mean
 from features.lexicons import read_norms
-from features.signals import registry_hash
+from features.signals import SIGNALS, registry_hash
 from features.tables import TEXT, tier_of, write_frame
 
 #: Creators that are kept of each cell at most.
 SAMPLE = 2_000
 #: Creators of a cell whose own quantiles weigh as much as what is borrowed from its parent; the project's own choice.
 BORROWED = 20.0
-#: Creators that a cell needs to be shown; fewer could be told apart, and say little.
+#: Creators that a cell needs to be kept; fewer could be told apart, and say little.
 LEAST_PEERS = 5
+#: Standard deviations of a normal distribution per mean absolute deviation, √(π / 2): what the modified z-score is
+#: measured in where the median absolute deviation is 0 (IBM, Cognos Analytics 11.1, "Modified z score", after Iglewicz
+#: and Hoaglin 1993).
+MEAN_DEVIATION_TO_SD = 1.253314
 #: Probabilities of the quantiles that are kept.
 PROBABILITIES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 QUANTILES = tuple(f"p{round(100 * p):02d}" for p in PROBABILITIES)
 #: Columns that tell a cell, from the widest to the narrowest; a level uses the first so many of them.
 CELL = ("platform", "tier", "niche")
 LEVELS = ("all", "platform", "platform and tier", "platform, tier and niche")
+#: Columns of numbers that are computed of each cell and shrunk.
+STATISTICS = (*QUANTILES, "mad", "spread")
 #: Layout of the file; a file of another is refused.
-VERSION = 1
+VERSION = 2
 _ABOUT = "realreach peers"
+#: What the rates among the signals count, by the beginning of their names.
+COUNTED = {
+    "engagement_rate": frozenset({"likes", "comments"}),
+    "like_rate": frozenset({"likes"}),
+    "comment_rate": frozenset({"comments"}),
+    "view_rate": frozenset({"views"}),
+}
+_COUNTS = ("likes", "comments", "saves", "shares", "views")
 
 
 class PeersError(ValueError):
     """Peers that cannot be used: another layout, other signals, or creators that are in two partitions."""
 
 
-class DenominatorError(ValueError):
-    """Two rates that are divided by different things."""
+class RateError(ValueError):
+    """Two rates that count different things, or are divided by different things."""
 
 
 @dataclass(frozen=True)
@@ -86,19 +105,24 @@ class Peers:
     cells : DataFrame
         One row a cell and signal: `level` (one of `LEVELS`), `platform`, `tier`, `niche` ("" where the level has none),
         `signal`, `denominator` ("" where the signal is no rate), `n` (creators that have the signal), `sampled` (of
-        them the ones that the quantiles are of), `QUANTILES` and `mad`, both shrunk towards the parent.
+        them the ones that the numbers are of, `LEAST_PEERS` or more) and, shrunk towards the parent, `QUANTILES`, `mad`
+        (median absolute deviation from the median, not scaled) and `spread` (robust standard deviation: 1.4826 × `mad`,
+        or 1.2533 × the mean absolute deviation from the median where the cell's own `mad` is 0; 0 where all are equal).
     as_of : Timestamp
         What was known when; its year is the year of the peers.
     source : str
         Whose creators these are.
     registry : str
         Hash of the signals' definitions.
+    creators : int
+        How many creators they are of.
     """
 
     cells: pd.DataFrame
     as_of: pd.Timestamp
     source: str
     registry: str
+    creators: int
 
     @cached_property
     def signals(self) -> list[str]:
@@ -113,23 +137,24 @@ class Peers:
 
     @cached_property
     def grid(self) -> dict[str, np.ndarray]:
-        """`n` and `mad` of shape (cells, signals), `quantiles` of shape (cells, signals, quantiles)."""
+        """`n` and `spread` of shape (cells, signals), `quantiles` of shape (cells, signals, quantiles)."""
         cell = self.cells.groupby(list(CELL), sort=False).ngroup().to_numpy()
         signal = pd.Index(self.signals).get_indexer(pd.Index(self.cells["signal"]))
         shape = (len(self.places), len(self.signals))
-        n, mad, quantiles = (
+        n, spread, quantiles = (
             np.zeros(shape, dtype=np.int64),
             np.full(shape, np.nan),
             np.full((*shape, len(QUANTILES)), np.nan),
         )
-        n[cell, signal], mad[cell, signal] = self.cells["n"], self.cells["mad"]
+        n[cell, signal], spread[cell, signal] = self.cells["n"], self.cells["spread"]
         quantiles[cell, signal] = self.cells[list(QUANTILES)]
-        return {"n": n, "mad": mad, "quantiles": quantiles}
+        return {"n": n, "spread": spread, "quantiles": quantiles}
 
     @cached_property
     def id(self) -> str:
         """Digest of all that is in it."""
-        digest = hashlib.sha256(f"{VERSION}|{self.as_of.isoformat()}|{self.source}|{self.registry}".encode())
+        about = f"{VERSION}|{self.as_of.isoformat()}|{self.source}|{self.registry}|{self.creators}"
+        digest = hashlib.sha256(about.encode())
         digest.update(pd.util.hash_pandas_object(self.cells, index=False).to_numpy().tobytes())
         return digest.hexdigest()[:16]
 
@@ -146,13 +171,33 @@ def denominator_of(signal: str) -> str:
     return rest.partition("_")[0] if by else ""
 
 
-def check_denominator(signal: str, denominator: str, benchmark: str) -> None:
-    """Refuse to compare a rate with one that is divided by something else.
+def counted_in(signal: str) -> frozenset[str]:
+    """What a rate counts, from its name; empty where the signal is not called a rate by something.
+
+    Examples
+    --------
+    >>> sorted(counted_in("engagement_rate_by_views_median_30p")), sorted(counted_in("likes_gini_all"))
+    (['comments', 'likes'], [])
+    """
+    what, by, _ = signal.partition("_by_")
+    return COUNTED.get(what, frozenset()) if by else frozenset()
+
+
+def _rate_words(counts: frozenset[str], denominator: str) -> str:
+    return f"{' + '.join(name for name in _COUNTS if name in counts)} by {denominator}"
+
+
+def check_rate(signal: str, counts: str, denominator: str, benchmark: str) -> None:
+    """Refuse to compare a rate with a published one that counts something else or is divided by something else.
 
     Parameters
     ----------
     signal : str
         Name of the signal.
+    counts : str
+        What the benchmark says it counts, such as "likes and comments, 12 posts". Where it names none of likes,
+        comments, saves, shares and views, it is taken for what is commonly called an engagement rate, likes and
+        comments; the words stay beside every comparison.
     denominator : str
         What the benchmark is divided by.
     benchmark : str
@@ -160,15 +205,22 @@ def check_denominator(signal: str, denominator: str, benchmark: str) -> None:
 
     Raises
     ------
-    DenominatorError
-        Where they differ, or one of them is not known.
+    RateError
+        Where they differ, or the signal is no rate; names both, and the signal that would be right where there is one.
     """
-    own = denominator_of(signal)
-    if not own or own != denominator:
-        raise DenominatorError(
-            f"{signal} is {f'by {own}' if own else 'no rate by anything'} and {benchmark} is by "
-            f"{denominator or 'nothing'}: rates of different denominators are not comparable"
-        )
+    own, published = (counted_in(signal), denominator_of(signal)), (_published_counts(counts), denominator)
+    if own[0] and own == published:
+        return
+    right = [name for name in SIGNALS if (counted_in(name), denominator_of(name)) == published]
+    raise RateError(
+        f"{signal} is {_rate_words(*own) if own[0] else 'no rate by anything'} and {benchmark} is "
+        f"{_rate_words(*published)} (counts: {counts}): not comparable; "
+        + (f"compare {' or '.join(right)} with it" if right else "no signal is such a rate")
+    )
+
+
+def _published_counts(counts: str) -> frozenset[str]:
+    return frozenset(re.findall("|".join(_COUNTS), counts)) or COUNTED["engagement_rate"]
 
 
 def _cells_of(creators: pd.DataFrame, ids: pd.Index) -> pd.DataFrame:
@@ -241,18 +293,22 @@ def merge_samples(samples: Sequence[PeerSample]) -> PeerSample:
 
 
 def _statistics(values: np.ndarray) -> np.ndarray:
-    """Quantiles and median absolute deviation of each row, shape (signals, quantiles + 1); NaN where nothing is."""
+    """`STATISTICS` of each row, shape (signals, statistics); NaN where nothing is."""
     ordered = np.sort(values, axis=1)  # numpy sorts NaN to the end
     last = np.maximum(np.count_nonzero(~np.isnan(values), axis=1) - 1, 0)[:, None]
     position = last * np.array(PROBABILITIES)
     below = np.floor(position).astype(np.int64)
     low = np.take_along_axis(ordered, below, axis=1)
     high = np.take_along_axis(ordered, np.minimum(below + 1, last), axis=1)
-    return np.column_stack([low + (high - low) * (position - below), row_mad(values)])
+    middle, mad = median_and_mad(values)
+    mad = enough(mad, middle.count, 1)
+    mean_deviation = row_mean(np.abs(values - middle.median[:, None]))
+    spread = np.where(mad == 0, MEAN_DEVIATION_TO_SD * mean_deviation, MAD_TO_SD * mad)
+    return np.column_stack([low + (high - low) * (position - below), mad, spread])
 
 
 def _shrunk(own: np.ndarray, parent: np.ndarray, n: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Statistics between a cell's own and its parent's, shape (signals, quantiles + 1); linear where the scale is 0."""
+    """Statistics between a cell's own and its parent's, shape (signals, statistics); linear where the scale is 0."""
     weight, unit = (n / (n + BORROWED))[:, None], np.where(scale > 0, scale, 1.0)[:, None]
     curved = unit * np.sinh(weight * np.arcsinh(own / unit) + (1 - weight) * np.arcsinh(parent / unit))
     mixed = np.where(scale[:, None] > 0, curved, weight * own + (1 - weight) * parent)
@@ -274,10 +330,11 @@ def _by_cell(frame: pd.DataFrame, keys: list[str], columns: list[str]) -> dict[t
 def peers_of(sample: PeerSample, as_of: pd.Timestamp, source: str) -> Peers:
     """Quantiles of every cell, shrunk towards those of its parent.
 
-    A cell where nobody has a signal has no row of it.
+    A cell has no row of a signal that fewer than `LEAST_PEERS` of its sampled creators have.
     """
     signals = sample.signals
     statistics: dict[tuple[str, ...], np.ndarray] = {}
+    scale = np.empty(0)
     frames = []
     for depth, level in enumerate(LEVELS):
         keys = list(CELL[:depth])
@@ -287,8 +344,12 @@ def peers_of(sample: PeerSample, as_of: pd.Timestamp, source: str) -> Peers:
                 continue
             # rows are in the order of their hashes
             values, n = group[:SAMPLE].T, totals[key].sum(axis=0)
+            sampled = np.count_nonzero(~np.isnan(values), axis=1)
             own = _statistics(values)
-            statistics[key] = _shrunk(own, statistics[key[:-1]], n, statistics[()][:, -1]) if depth else own
+            if not depth:
+                mad, spread = own[:, -2:].T
+                scale = np.where(mad > 0, mad, spread)
+            statistics[key] = _shrunk(own, statistics[key[:-1]], sampled, scale) if depth else own
             frames.append(
                 pd.DataFrame(
                     {
@@ -297,14 +358,15 @@ def peers_of(sample: PeerSample, as_of: pd.Timestamp, source: str) -> Peers:
                         "signal": signals,
                         "denominator": [denominator_of(name) for name in signals],
                         "n": n,
-                        "sampled": np.count_nonzero(~np.isnan(values), axis=1),
-                        **dict(zip((*QUANTILES, "mad"), statistics[key].T, strict=True)),
+                        "sampled": sampled,
+                        **dict(zip(STATISTICS, statistics[key].T, strict=True)),
                     }
-                )[n > 0]
+                )[sampled >= LEAST_PEERS]
             )
     cells = pd.concat(frames, ignore_index=True)
     text = dict.fromkeys(("level", *CELL, "signal", "denominator"), TEXT)
-    return Peers(cells.astype(text | {"n": "int64", "sampled": "int64"}), as_of, source, registry_hash())
+    creators = int(sample.counts["creators"].sum())
+    return Peers(cells.astype(text | {"n": "int64", "sampled": "int64"}), as_of, source, registry_hash(), creators)
 
 
 def make_peers(signals: pd.DataFrame, creators: pd.DataFrame, as_of: pd.Timestamp, source: str) -> Peers:
@@ -361,12 +423,14 @@ def _in_cell(
     """Positions of the creators of one cell, of shape (rows, signals): rows, signals and cells by their place."""
     columns = np.array([peers.signals.index(name) for name in names], dtype=np.int64)
     path = np.array([peers.places[key] for key in _path(cell) if key in peers.places], dtype=np.int64)
-    shown = peers.grid["n"][path][:, columns] >= LEAST_PEERS
-    # the narrowest cell with enough creators, signal by signal
+    if not path.size:
+        return _NOBODY
+    shown = peers.grid["n"][path][:, columns] > 0
+    # the narrowest cell that was kept, signal by signal
     used = path[np.argmax(shown, axis=0)]
     own = np.where(shown.any(axis=0), values, np.nan)
     quantiles = peers.grid["quantiles"][used, columns]
-    spread = MAD_TO_SD * peers.grid["mad"][used, columns]
+    spread = peers.grid["spread"][used, columns]
     row, column = np.nonzero(~np.isnan(own))
     return pd.DataFrame(
         {
@@ -395,9 +459,10 @@ def peer_position(signals: pd.DataFrame, creators: pd.DataFrame, peers: Peers) -
     -------
     DataFrame
         One row a creator and signal that has a value: `creator_id`, `signal`, `value`, `percentile` (1 to 99),
-        `robust_z` (distance from the median in robust standard deviations, NaN where peers do not vary), the cell that
-        was used (`level`, `platform`, `tier`, `niche`) with its `n`, the usual range `p05` to `p95`, and the peers'
-        `as_of`, `year` and `peers_id`. The cell is the narrowest in which `LEAST_PEERS` creators have the signal.
+        `robust_z` (distance from the median in `spread`s of the cell, NaN where its creators are all equal), the cell
+        that was used (`level`, `platform`, `tier`, `niche`) with its `n`, the usual range `p05` to `p95`, and the
+        peers' `as_of`, `year` and `peers_id`. The cell is the narrowest in which `LEAST_PEERS` creators have the
+        signal.
     """
     names = [name for name in peers.signals if name in signals]
     values = signals[names].to_numpy(dtype=np.float64)
@@ -440,6 +505,7 @@ def write_peers(peers: Peers, path: Path, *, built_at: pd.Timestamp) -> None:
         "year": peers.as_of.year,
         "source": peers.source,
         "registry": peers.registry,
+        "creators": peers.creators,
         "built_at": built_at.isoformat(),
         "sample": SAMPLE,
         "borrowed": BORROWED,
@@ -468,7 +534,7 @@ def read_peers(path: Path) -> Peers:
         raise PeersError(f"{path.name}: layout {about['version']}; expected {VERSION}: make the peers again")
     if about["registry"] != registry_hash():
         raise PeersError(f"{path.name}: made of other signals ({about['registry']}): make the peers again")
-    peers = Peers(frame, pd.Timestamp(about["as_of"]), about["source"], about["registry"])
+    peers = Peers(frame, pd.Timestamp(about["as_of"]), about["source"], about["registry"], about["creators"])
     if peers.id != about["id"]:
         raise PeersError(f"{path.name}: its content is not what was written")
     return peers
@@ -492,7 +558,7 @@ def published_position(signal: str, values: pd.Series, creators: pd.DataFrame, r
     creators : DataFrame
         As of `sample_peers`.
     rates : DataFrame
-        Rows of `published_rates`, all of the signal's denominator.
+        Rows of `published_rates` that count what the signal counts and divide by what it is divided by.
 
     Returns
     -------
@@ -502,11 +568,11 @@ def published_position(signal: str, values: pd.Series, creators: pd.DataFrame, r
 
     Raises
     ------
-    DenominatorError
-        Where a rate is divided by something else than the signal.
+    RateError
+        Where a rate counts something else than the signal or is divided by something else.
     """
     for rate in rates.itertuples():
-        check_denominator(signal, str(rate.denominator), f"the rate of {rate.source}")
+        check_rate(signal, str(rate.counts), str(rate.denominator), f"the rate of {rate.source}")
     known = creators.set_index("creator_id").reindex(values.index)
     own = pd.DataFrame({"creator_id": values.index, "value": values.to_numpy(dtype=np.float64)}).assign(
         platform=known["platform"].to_numpy(), followers=known["followers"].astype("Float64").array

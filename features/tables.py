@@ -483,7 +483,7 @@ def _check_references(tables: Tables) -> list[Problem]:
     known = tables["creators"]["creator_id"]
     findings = []
     for name in _OF_A_CREATOR:
-        if name in tables:
+        if name in tables and len(tables[name]):
             finding = _Findings(name)
             ids = tables[name]["creator_id"]
             finding.add(

@@ -14,13 +14,20 @@ import pytest
 from typer.testing import CliRunner
 
 import realreach
+from features.engines import crowd_of_tables
+from features.histories import make_histories
+from features.peers import peer_position, read_peers
+from features.signals import SIGNALS, compute_signals
 from features.tables import read_tables, write_frame, write_tables
 from training import runs, tracking
+from training.bulk import draw_comments, draw_tables
 from training.gates import Gate
 from training.simulation import simulate_creators
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ["benchmark", "check", "demo", "import", "promote", "recommend", "score", "serve", "train"]
+COMMANDS = [
+    "benchmark", "check", "demo", "import", "peers", "promote", "recommend", "score", "serve", "signals", "train",
+]  # fmt: skip
 
 
 def run(*arguments: object) -> tuple[int, str]:
@@ -47,6 +54,14 @@ def folder(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory) -> Path:
+    """Tables of 40 drawn creators with comments, whose authors write under several of them."""
+    folder = tmp_path_factory.mktemp("tables") / "crowded"
+    write_tables(draw_comments(draw_tables(40, 5, snapshots=40), 1.0, 5), folder)
+    return folder
+
+
 def test_every_command_says_what_it_does():
     code, text = run("--help")
     assert code == 0
@@ -67,6 +82,14 @@ def test_the_version_is_that_of_the_package():
         ["score", "somewhere"],
         ["score", "somewhere", "--out", "scores.xlsx"],
         ["score", "somewhere", "--out", "s.csv", "--as-of", "yesterdayish"],
+        ["signals", "somewhere"],
+        ["signals", "somewhere", "--out", "s.xlsx"],
+        ["signals", "somewhere", "--out", "s.csv", "--peers", "p.parquet"],
+        ["signals", "somewhere", "--out", "s.csv", "--positions", "q.csv"],
+        ["signals", "somewhere", "--out", "s.csv", "--peers", "p.parquet", "--positions", "./s.csv"],
+        ["signals", "somewhere", "--out", "s.csv", "--scheduler", "tcp://127.0.0.1:1"],
+        ["peers", "somewhere", "--out", "p.parquet"],
+        ["peers", "somewhere", "--source", "mine", "--out", "p.csv"],
         ["recommend", "--brief", "x", "--k", "0"],
         ["recommend", "--brief", "x", "--min-authenticity", "1.5"],
         ["promote", "authenticity", "first"],
@@ -108,7 +131,12 @@ def test_bad_input_is_named_and_nothing_is_written(name, home, tmp_path):
     else:
         posts.loc[1, column] = value
     posts.to_csv(tmp_path / "posts.csv", index=False)
-    for arguments in (["check", tmp_path], ["score", tmp_path, "--out", tmp_path / "out" / "scores.parquet"]):
+    for arguments in (
+        ["check", tmp_path],
+        ["score", tmp_path, "--out", tmp_path / "out" / "scores.parquet"],
+        ["signals", tmp_path, "--out", tmp_path / "out" / "signals.parquet"],
+        ["peers", tmp_path, "--out", tmp_path / "out" / "peers.parquet", "--source", "mine"],
+    ):
         code, text = run(*arguments)
         assert code == realreach.REFUSED
         assert expected in text
@@ -137,6 +165,91 @@ def test_scores_and_lists_from_tables(home, folder, tmp_path):
     code, text = run("recommend", "--brief", "mỹ phẩm", "--catalogue", parquet, "--language", "vi", "--k", 3)
     assert code == 0
     assert "mô phỏng" in text
+
+
+def process(*arguments: object, home: Path) -> str:
+    """What a process of the command line prints; it has to end well and to say nothing else."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
+    ended = subprocess.run(
+        [sys.executable, str(ROOT / "realreach.py"), *(str(argument) for argument in arguments)],
+        env=environment | {"REALREACH_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return ended.stdout
+
+
+def test_peers_and_signals_from_tables_without_a_model(crowded, tmp_path):
+    home = tmp_path / "home"
+    peers_files, signal_files, position_files = ([tmp_path / f"{name}{n}.parquet" for n in range(2)] for name in "pst")
+    for size, made, file, positions in zip((9, 5_000), peers_files, signal_files, position_files, strict=True):
+        text = process("peers", crowded, "--out", made, "--source", "forty", "--partition", size, home=home)
+        assert "of 40 creators, source: forty" in text
+        assert "all: 1 cell, up to 40 creators" in text
+        assert f"realreach signals {crowded}" in text
+        options = ["--peers", made, "--positions", positions, "--partition", size]
+        text = process("signals", crowded, "--out", file, *options, home=home)
+        assert f"{len(SIGNALS)} signals of 40 creators" in text
+        assert "among peers" in text
+    # no model was needed and none was made
+    assert not home.exists()
+    assert read_peers(peers_files[0]).id == read_peers(peers_files[1]).id
+    for files in (signal_files, position_files):
+        pd.testing.assert_frame_equal(*map(pd.read_parquet, files), check_exact=True)
+
+    tables = read_tables(crowded)
+    found, peers = pd.read_parquet(signal_files[0]), read_peers(peers_files[0])
+    as_of = found["as_of"].iloc[0]
+    crowd = crowd_of_tables(tables, as_of, imported_at=as_of)
+    histories = make_histories(tables, as_of, imported_at=as_of)
+    expected = compute_signals(histories, crowd)
+    pd.testing.assert_frame_equal(found.set_index("creator_id")[list(SIGNALS)], expected, check_exact=True)
+    shared = [name for name, signal in SIGNALS.items() if signal.scope == "crowd"]
+    assert found[shared].notna().any().any()
+    assert (peers.as_of, peers.creators) == (as_of, 40)
+    assert set(shared) & set(peers.signals)
+    positions = peer_position(expected, histories.creators, peers)
+    pd.testing.assert_frame_equal(pd.read_parquet(position_files[0]), positions, check_exact=True)
+    assert positions["n"].min() >= 5
+
+
+def test_signals_are_written_as_csv_too(folder, tmp_path):
+    text, names = ["creator_id", "platform", "niche", "tier", "as_of", "registry_hash"], list(SIGNALS)
+    for ending in ("csv", "parquet"):
+        assert run("signals", folder, "--out", tmp_path / f"s.{ending}", "--partition", 15)[0] == 0
+    csv, parquet = pd.read_csv(tmp_path / "s.csv"), pd.read_parquet(tmp_path / "s.parquet")
+    assert csv.columns.tolist() == [*text[:3], "followers", *text[3:], *names]
+    assert csv["creator_id"].tolist() == parquet["creator_id"].tolist()
+    pd.testing.assert_frame_equal(csv[names].astype("float64"), parquet[names], rtol=1e-12)
+
+
+def test_peers_that_cannot_be_used_are_named_and_nothing_is_written(folder, tmp_path):
+    file, made = tmp_path / "out" / "s.parquet", tmp_path / "p.parquet"
+    options = ["--peers", made, "--positions", tmp_path / "out" / "t.csv"]
+    code, text = run("signals", folder, "--out", file, *options)
+    assert code == realreach.REFUSED
+    assert "p.parquet: unreadable" in text
+    assert run("peers", folder, "--out", made, "--source", "late", "--as-of", "2026-02-20")[0] == 0
+    code, text = run("signals", folder, "--out", file, *options, "--as-of", "2026-02-10")
+    assert code == realreach.REFUSED
+    assert "peers are as of 2026-02-20 23:59 and the signals as of 2026-02-10 23:59" in text
+    assert run("signals", folder, "--out", file, *options, "--as-of", "2026-02-20")[0] == 0
+    assert sorted(path.name for path in file.parent.iterdir()) == ["s.parquet", "t.csv"]
+
+
+def test_fewer_than_five_creators_are_no_peers(folder, tmp_path):
+    tables = read_tables(folder)
+    four = tables["creators"]["creator_id"][:4]
+    write_tables(
+        {name: tables[name][tables[name]["creator_id"].isin(four)] for name in ("creators", "posts")}, tmp_path / "few"
+    )
+    code, text = run("peers", tmp_path / "few", "--out", tmp_path / "p.parquet", "--source", "four")
+    assert code == realreach.REFUSED
+    assert "4 creators" in text
+    assert "fewer are not shown" in text
+    assert not (tmp_path / "p.parquet").exists()
 
 
 def test_options_narrow_the_list_and_wrong_ones_are_named(home, folder, tmp_path):

@@ -9,12 +9,14 @@ import pytest
 from features import peers as module
 from features.peers import (
     BORROWED,
+    LEAST_PEERS,
     LEVELS,
     PROBABILITIES,
-    DenominatorError,
     Peers,
     PeersError,
-    check_denominator,
+    RateError,
+    check_rate,
+    counted_in,
     denominator_of,
     make_peers,
     merge_samples,
@@ -27,6 +29,7 @@ from features.peers import (
     sample_peers,
     write_peers,
 )
+from features.signals import SIGNALS
 
 AS_OF = pd.Timestamp("2026-03-01T00:00:00Z")
 BY_FOLLOWERS, BY_VIEWS = "engagement_rate_by_followers_median_30p", "engagement_rate_by_views_median_30p"
@@ -106,13 +109,62 @@ def test_a_tail_of_another_platform_is_borrowed_in_proportion() -> None:
     assert module._shrunk(np.array([[0.0]]), np.array([[1.0]]), np.array([20]), np.array([0.0]))[0, 0] == 0.5
 
 
-@pytest.mark.parametrize(("count", "near"), [(1, 0.0), (20_000, 10.0)])
-def test_one_creator_says_nearly_nothing_and_very_many_everything(count: int, near: float) -> None:
+@pytest.mark.parametrize(("count", "near"), [(5, 2.0), (20_000, 10.0)])
+def test_few_creators_say_little_and_very_many_everything(count: int, near: float) -> None:
+    # 5 / 25 of 10 and the rest of 0; of 20,000 all that are kept, 2,000, and next to nothing of 0
     crowd = world(a=("tiktok", 20_000, None, [10.0] * count), b=("instagram", 20_000, None, [0.0] * 100_000))
     found = cell(make_peers(*crowd, AS_OF, "mine"), "platform", platform="tiktok")
     assert found["p50"] == pytest.approx(near, abs=0.5)
     assert found["n"] == count
     assert found["sampled"] == min(count, 2_000)
+
+
+def test_cells_of_fewer_than_five_are_left_out_after_the_others_borrowed() -> None:
+    signals, creators = world(
+        a=("tiktok", 20_000, "beauty", list(map(float, range(8)))),
+        b=("tiktok", 20_000, "food", [40.0, 50.0, 60.0, 70.0]),
+        c=("instagram", 20_000, "food", [80.0] * 5),
+    )
+    # of the signal that only four of the eight have, they are too few
+    signals.loc[[f"a000{number}" for number in range(4, 8)], "likes_gini_all"] = np.nan
+    peers = make_peers(signals, creators, AS_OF, "mine")
+    assert LEAST_PEERS == 5
+    assert peers.cells["n"].min() == 5
+    assert peers.cells["sampled"].min() == 5
+    niches = peers.cells[peers.cells["level"] == "platform, tier and niche"]
+    assert set(niches[["platform", "niche", "signal"]].itertuples(index=False, name=None)) == {
+        ("tiktok", "beauty", BY_FOLLOWERS),
+        ("instagram", "food", BY_FOLLOWERS),
+        ("instagram", "food", "likes_gini_all"),
+    }
+    # the four are among those that their platform is of, and stand there
+    assert cell(peers, "platform", platform="tiktok")["n"] == 12
+    found = peer_position(signals, creators, peers).set_index(["creator_id", "signal"])
+    assert found.loc[("b0000", BY_FOLLOWERS), ["level", "n"]].tolist() == ["platform and tier", 12]
+    assert found.loc[("a0000", "likes_gini_all"), ["level", "n"]].tolist() == ["platform and tier", 8]
+    assert peers.creators == 17
+
+
+def test_a_signal_that_few_of_the_sample_have_is_left_out_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    # one in ten of 400 creators: of the 20 that are kept a handful at most
+    monkeypatch.setattr(module, "SAMPLE", 20)
+    signals, creators = world(a=("tiktok", 20_000, None, list(map(float, range(400)))))
+    signals["likes_gini_all"] = signals["likes_gini_all"].where(np.arange(400) % 10 == 0)
+    sample = sample_peers(signals, creators)
+    kept = int(sample.rows["likes_gini_all"].notna().sum())
+    assert 0 < kept < LEAST_PEERS
+    assert sample.counts["likes_gini_all"].sum() == 40
+    assert set(peers_of(sample, AS_OF, "mine").cells["signal"]) == {BY_FOLLOWERS}
+
+
+def test_a_creator_without_any_cell_has_no_position() -> None:
+    # nothing is kept of all creators, but of one platform: whoever is not on it stands nowhere
+    signals, creators = world(
+        a=("tiktok", 20_000, None, list(map(float, range(9)))), b=("youtube", 20_000, None, [1.0])
+    )
+    peers = make_peers(signals, creators, AS_OF, "mine")
+    narrow = Peers(peers.cells[peers.cells["level"] != "all"], AS_OF, "mine", peers.registry, peers.creators)
+    assert set(peer_position(signals, creators, narrow)["creator_id"]) == {f"a{number:04d}" for number in range(9)}
 
 
 def test_quantiles_of_every_cell_rise() -> None:
@@ -193,13 +245,38 @@ def test_a_creator_stands_in_the_narrowest_cell_with_enough_peers() -> None:
 
 
 def test_robust_z_is_worked_out_by_hand() -> None:
-    # one cell of all levels: median 50, MAD 25; 100 is 50 / (1.4826 × 25) = 1.349 away. No spread, no distance.
+    # one cell of all levels: median 50, MAD 25; 100 is 50 / (1.4826 × 25) = 1.349 away. All equal, no distance.
     signals, creators = world(a=("tiktok", 20_000, None, list(map(float, range(101)))))
     signals["likes_gini_all"] = 1.0
     found = peer_position(signals, creators, make_peers(signals, creators, AS_OF, "x")).set_index("signal")
     assert found.loc[BY_FOLLOWERS, "robust_z"].max() == pytest.approx(50 / (1.4826 * 25))
     assert found.loc["likes_gini_all", "robust_z"].isna().all()
     assert found.loc["likes_gini_all", "percentile"].eq(50).all()
+
+
+def test_where_most_are_equal_the_mean_deviation_is_the_unit() -> None:
+    # eight of 0, one of 9 and one of 1: median 0, MAD 0, mean absolute deviation 1, so 9 is 9 / 1.253314 away
+    values = [0.0] * 8 + [9.0, 1.0]
+    signals, creators = world(a=("tiktok", 20_000, None, values))
+    peers = make_peers(signals, creators, AS_OF, "x")
+    assert cell(peers, "all")[["mad", "spread"]].tolist() == [0.0, 1.253314]
+    found = peer_position(signals, creators, peers).set_index(["creator_id", "signal"])["robust_z"]
+    assert found["a0008", BY_FOLLOWERS] == pytest.approx(9 / 1.253314)
+    assert found["a0000", BY_FOLLOWERS] == 0
+    assert found.notna().all()
+
+
+def test_the_unit_of_a_cell_of_zeros_is_not_the_deviation_of_its_parent() -> None:
+    # TikTok: 14 of 20 are 0, mean absolute deviation 6 × 10 / 20 = 3, spread 3.760; Instagram varies: its own MAD is
+    # 5, its spread 7.413. Half of each cell is its own: TikTok's spread lies between its 3.760 and that of all.
+    tiktok, instagram = [0.0] * 14 + [10.0] * 6, list(map(float, range(20)))
+    signals, creators = world(a=("tiktok", 20_000, None, tiktok), b=("instagram", 20_000, None, instagram))
+    peers = make_peers(signals, creators, AS_OF, "x")
+    whole = cell(peers, "all")
+    assert whole["spread"] == pytest.approx(1.4826 * whole["mad"])
+    scale, own = whole["mad"], 1.253314 * 3
+    expected = scale * np.sinh((np.arcsinh(own / scale) + np.arcsinh(whole["spread"] / scale)) / 2)
+    assert cell(peers, "platform", platform="tiktok")["spread"] == pytest.approx(expected)
 
 
 def test_without_a_value_there_is_no_position() -> None:
@@ -222,6 +299,8 @@ def test_peers_are_written_and_read_whole(tmp_path: Path) -> None:
     read = read_peers(path)
     pd.testing.assert_frame_equal(read.cells, peers.cells)
     assert (read.id, read.as_of, read.source, read.registry) == (peers.id, AS_OF, "mine", peers.registry)
+    assert read.creators == 400
+    assert read.cells["n"].min() >= LEAST_PEERS
     assert [file.name for file in tmp_path.iterdir()] == ["peers.parquet"]
     with pytest.raises(ValueError, match=r"peers\.csv"):
         write_peers(peers, tmp_path / "peers.csv", built_at=AS_OF)
@@ -250,33 +329,72 @@ def test_peers_that_do_not_fit_are_refused(tmp_path: Path, monkeypatch: pytest.M
     changed.to_parquet(tmp_path / "changed.parquet")
     with pytest.raises(PeersError, match="not what was written"):
         read_peers(tmp_path / "changed.parquet")
-    monkeypatch.setattr(module, "VERSION", 2)
-    with pytest.raises(PeersError, match="layout 1; expected 2"):
+    monkeypatch.setattr(module, "VERSION", 3)
+    with pytest.raises(PeersError, match="layout 2; expected 3"):
         read_peers(path)
-    monkeypatch.setattr(module, "VERSION", 1)
+    monkeypatch.setattr(module, "VERSION", 2)
     monkeypatch.setattr(module, "registry_hash", lambda: "another")
     with pytest.raises(PeersError, match="made of other signals"):
         read_peers(path)
 
 
-def test_rates_of_different_denominators_are_not_compared() -> None:
+COMMENTS = "comment_rate_by_followers_median_30p"
+
+
+@pytest.mark.parametrize(
+    ("signal", "counts", "denominator", "message"),
+    [
+        (BY_FOLLOWERS, "unstated", "views", "is likes + comments by followers and a page is likes + comments by views"),
+        (BY_FOLLOWERS, "unstated", "views", f"compare {BY_VIEWS} with it"),
+        ("likes_gini_all", "unstated", "followers", "likes_gini_all is no rate by anything"),
+        (BY_FOLLOWERS, "unstated", "unstated", "by unstated .*no signal is such a rate"),
+        (BY_VIEWS, "unstated", "impressions", "by impressions .*no signal is such a rate"),
+        (
+            COMMENTS,
+            "likes and comments, 12 posts",
+            "followers",
+            f"is comments by followers and a page is likes + comments by followers .*compare {BY_FOLLOWERS} with it",
+        ),
+        (COMMENTS, "unstated", "followers", f"compare {BY_FOLLOWERS} with it"),
+        (BY_FOLLOWERS, "likes only", "followers", "compare like_rate_by_followers_median_30p with it"),
+        (BY_FOLLOWERS, "likes, comments and saves", "followers", "saves by followers .*no signal is such a rate"),
+    ],
+)
+def test_rates_of_different_things_are_not_compared(signal: str, counts: str, denominator: str, message: str) -> None:
+    with pytest.raises(RateError, match=message.replace("likes + ", r"likes \+ ")):
+        check_rate(signal, counts, denominator, "a page")
+
+
+@pytest.mark.parametrize(
+    ("signal", "counts", "denominator"),
+    [
+        (BY_VIEWS, "likes and comments", "views"),
+        (BY_VIEWS, "unstated", "views"),
+        (BY_FOLLOWERS, "median of 30 posts", "followers"),
+        ("like_rate_by_followers_median_30p", "likes only", "followers"),
+    ],
+)
+def test_rates_of_the_same_things_are_compared(signal: str, counts: str, denominator: str) -> None:
+    check_rate(signal, counts, denominator, "a page")
+
+
+def test_a_rate_is_read_from_its_name() -> None:
     assert denominator_of(BY_VIEWS) == "views"
-    check_denominator(BY_VIEWS, "views", "a page")
-    with pytest.raises(DenominatorError, match="is by followers and a page is by views"):
-        check_denominator(BY_FOLLOWERS, "views", "a page")
-    with pytest.raises(DenominatorError, match="no rate by anything"):
-        check_denominator("likes_gini_all", "followers", "a page")
-    with pytest.raises(DenominatorError, match="by unstated"):
-        check_denominator(BY_FOLLOWERS, "unstated", "a page")
+    rates = [name for name in SIGNALS if denominator_of(name)]
+    assert len(rates) >= 7
+    # a new rate has to say what it counts
+    assert all(counted_in(name) for name in rates)
 
 
 def test_published_rates_are_compared_by_platform_size_and_denominator() -> None:
     rates = published_rates()
     signals, creators = world(a=("tiktok", 20_000, None, [0.05]), b=("tiktok", 40_000, None, [0.01]))
     values = signals[BY_FOLLOWERS].rename(BY_VIEWS)
-    with pytest.raises(DenominatorError):
+    with pytest.raises(RateError, match=r"and the rate of \S+ is"):
         published_position(BY_VIEWS, values, creators, rates)
     by_views = rates[(rates["denominator"] == "views") & (rates["subject"] == "creators")]
+    with pytest.raises(RateError, match="comments by views and"):
+        published_position("comment_rate_by_views_median_30p", values, creators, by_views)
     found = published_position(BY_VIEWS, values, creators, by_views)
     # 10-30k: 6.6-10.1 %, 30-100k: 5.3-9.2 %, 10-50k: 4-7 %; .05 is within the last, .01 below both of its own
     sides = {(row.creator_id, row.source.partition(".")[0]): row.side for row in found.itertuples()}

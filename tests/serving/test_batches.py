@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 import realreach
+from features.partitions import write_together
 from features.tables import read_tables, write_tables
 from serving.batches import score_folder
 from serving.models import load_champion
@@ -81,6 +82,62 @@ def test_what_is_wrong_with_a_partition_is_named_and_nothing_is_written(home, fo
     assert "from creator" in text
     assert "1 problem in" in text
     assert not (tmp_path / "scores.parquet").exists()
+
+
+@pytest.mark.parametrize("command", [("signals",), ("peers", "--source", "mine")])
+def test_times_to_come_are_problems_in_every_partition(command, folder, tmp_path):
+    tables = read_tables(folder)
+    posts = tables["posts"]
+    late = posts["published_at"].mask(posts.index == len(posts) - 1, pd.Timestamp("2999-01-01T00:00:00Z"))
+    tables["posts"] = posts.assign(published_at=late)
+    late_folder = tmp_path / "late"
+    late_folder.mkdir()
+    for name, frame in tables.items():
+        frame.to_parquet(late_folder / f"{name}.parquet", index=False)
+    file = tmp_path / "out" / "o.parquet"
+    for size in (9, 5_000):
+        name, *rest = command
+        code, text = run(name, late_folder, "--out", file, *rest, "--partition", size, "--as-of", "2026-03-01")
+        assert code == realreach.REFUSED
+        assert "posts.published_at" in text
+        assert "2999-01-01" in text
+    assert not list(tmp_path.rglob("*o.parquet*"))
+
+
+@pytest.mark.slow
+def test_dask_writes_the_signals_that_this_process_writes(folder, tmp_path):
+    pytest.importorskip("distributed", reason="Dask is not installed: pip install 'realreach[dask]'")
+    made = tmp_path / "p.parquet"
+    assert run("peers", folder, "--out", made, "--source", "forty")[0] == 0
+    for engine in ("local", "dask"):
+        files = tmp_path / f"{engine}.parquet", tmp_path / f"{engine}_positions.parquet"
+        options = ["--peers", made, "--positions", files[1], "--engine", engine, "--partition", 15]
+        code, text = run("signals", folder, "--out", files[0], *options)
+        assert code == 0, text
+    for kind in ("", "_positions"):
+        local, dask = (pd.read_parquet(tmp_path / f"{engine}{kind}.parquet") for engine in ("local", "dask"))
+        pd.testing.assert_frame_equal(local, dask, check_exact=True)
+
+
+def test_files_that_belong_together_appear_together(tmp_path):
+    parts = [(pd.DataFrame({"a": [n]}), pd.DataFrame({"b": [n, n]})) for n in range(3)]
+    one, two = tmp_path / "one.parquet", tmp_path / "two.csv"
+    assert write_together(parts, [one, two]) == [3, 6]
+    assert pd.read_parquet(one)["a"].tolist() == [0, 1, 2]
+    assert pd.read_csv(two)["b"].tolist() == [0, 0, 1, 1, 2, 2]
+
+    def breaks_off():
+        yield pd.DataFrame({"a": [9]}), pd.DataFrame({"b": [9]})
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_together(breaks_off(), [one, two])
+    with pytest.raises(ValueError, match=r"three\.xlsx"):
+        write_together(parts, [one, tmp_path / "three.xlsx"])
+    # what was there is there still, and nothing else
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.parquet", "two.csv"]
+    assert pd.read_parquet(one)["a"].tolist() == [0, 1, 2]
+    assert len(pd.read_csv(two)) == 6
 
 
 def test_wrong_engines_are_refused(home, folder, tmp_path):
