@@ -8,7 +8,9 @@ The edges of words stand once around the whole list: with an edge around each wo
 measured at 70 times the time.
 
 A word means something else in some phrases ("không tệ", not bad, is no criticism; "hợp tác xã", a cooperative, is no
-cooperation with a brand). They stand under `apart`, and are taken out of a text before the words are looked for.
+cooperation with a brand). They stand under `apart`, and are taken out of a text before the words are looked for. The
+longest holds: a listed word that itself holds such a phrase ("ai mà không thích", who would not like it) is looked for
+before.
 """
 
 import re
@@ -85,10 +87,13 @@ class Lexicon:
         Of the words, from `pattern_of`.
     apart : str
         Of the phrases; empty where there are none.
+    longer : str
+        Of those of the words that hold a phrase; empty where there are none.
     """
 
     pattern: str
     apart: str = ""
+    longer: str = ""
 
     def found(self, texts: pa.Array) -> np.ndarray:
         """Whether each text contains a word outside of the phrases, bool of shape (texts,)."""
@@ -101,13 +106,16 @@ class Lexicon:
             for _ in range(2):
                 rest = pc.replace_substring_regex(rest, self.apart, " ")
             hits[rows] = found(rest, self.pattern)
+            if self.longer:
+                hits[rows] |= found(texts.take(pa.array(rows)), self.longer)
         return hits
 
 
 def lexicon_of(words: Iterable[str], apart: Iterable[str] = ()) -> Lexicon:
     """Lexicon of words, and of phrases to take away first; raises as `pattern_of`."""
-    phrases = list(apart)
-    return Lexicon(pattern_of(words), pattern_of(phrases) if phrases else "")
+    words, phrases = list(words), list(apart)
+    longer = [word for word in words if any(f" {phrase} " in f" {word} " for phrase in phrases)]
+    return Lexicon(pattern_of(words), pattern_of(phrases) if phrases else "", pattern_of(longer) if longer else "")
 
 
 def text_array(texts: pd.Series) -> pa.Array:

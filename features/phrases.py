@@ -6,7 +6,8 @@ suspicious (help.hypeauditor.com, article 2541185); slots such as "this photo is
 posts" are the examples that scripts for Instagram comments ship with (the examples of instabot.rb, InstaPy); asking
 to be followed and pointing to other pages are the commonest kinds of the UCI set of YouTube spam. The Vietnamese ones
 are the project's own: what sellers, seeding teams and people who "chấm" (leave a dot to find a post again) write.
-No list says that who writes so is paid for it: people do write "nice".
+No list says that who writes so is paid for it: people do write "nice". Wishes (WISHES) speak for
+nothing: many honest people write the same one on the same day, so their words do not help to make a comment a copy.
 """
 
 from typing import Final
@@ -51,6 +52,42 @@ PROMOTION: Final = (
     "mua follow", "theo dõi mình", "theo dõi em", "follow mình", "follow em", "kiếm tiền online", "việc làm tại nhà",
     "tuyển ctv", "tuyển cộng tác viên", "zalo", "ghé shop", "ghé page", "ghé trang", "ghé nhà",
     "vay tiền", "vay vốn", "sim số đẹp", "inbox mình", "ib mình", "ib em", "inbox em",
+)  # fmt: skip
+#: Wishes for a day, a loss or an illness, and the words they come with: the same from everybody who means them.
+WISHES: Final = (
+    # English
+    "happy birthday", "happy belated birthday", "happy bday", "happy b day", "hbd", "birthday", "many happy returns",
+    "happy anniversary", "happy wedding day", "happy new year", "merry christmas", "happy christmas", "happy holidays",
+    "happy easter", "happy halloween", "happy thanksgiving", "happy valentines day", "happy valentines",
+    "happy mothers day", "happy fathers day", "happy womens day", "happy teachers day", "happy lunar new year",
+    "happy tet", "happy diwali", "happy eid", "eid mubarak", "ramadan kareem", "happy independence day",
+    "happy graduation", "happy monday", "happy tuesday", "happy wednesday", "happy thursday", "happy friday",
+    "happy saturday", "happy sunday", "happy weekend", "congrats", "congratulations", "congratulation", "good luck",
+    "best of luck", "good morning", "good night", "good evening", "good afternoon", "have a great day",
+    "have a good day", "have a nice day", "have a wonderful day", "have a lovely day", "have a blessed day",
+    "have a great weekend", "have a nice weekend", "have a good weekend", "have a great week", "have a great time",
+    "have a great trip", "have fun", "enjoy", "safe travels", "safe flight", "get well soon", "get better soon",
+    "feel better soon", "feels better soon", "feel better", "speedy recovery", "sorry for your loss", "so sorry",
+    "rest in peace", "rip", "my condolences", "condolences", "thoughts and prayers", "sending love", "sending prayers",
+    "sending hugs", "stay strong", "stay safe", "god bless", "god bless you", "thank you so much",
+    "wish you all the best", "wishing you", "all the best", "best wishes", "you and your family", "your family",
+    # Vietnamese
+    "chúc mừng sinh nhật", "sinh nhật vui vẻ", "mừng sinh nhật", "hpbd", "sinh nhật", "tuổi mới", "thêm tuổi mới",
+    "chúc mừng năm mới", "năm mới vui vẻ", "năm mới", "an khang thịnh vượng", "vạn sự như ý", "tấn tài tấn lộc",
+    "giáng sinh an lành", "giáng sinh vui vẻ", "giáng sinh", "chúc mừng", "chúc", "mãi hạnh phúc",
+    "trăm năm hạnh phúc", "hạnh phúc", "vui vẻ", "mạnh khỏe", "nhiều sức khỏe", "dồi dào sức khỏe", "sức khỏe",
+    "thành công", "bình an", "may mắn", "nhiều niềm vui", "luôn vui", "luôn xinh đẹp", "luôn hạnh phúc", "mau khỏe",
+    "mau khỏi bệnh", "chóng khỏe", "chia buồn", "xin chia buồn", "xin chia buồn cùng gia đình", "thành kính chia buồn",
+    "thành kính phân ưu", "yên nghỉ", "an nghỉ", "ngủ ngon", "buổi sáng tốt lành", "ngày mới tốt lành",
+    "cuối tuần vui vẻ", "một ngày vui vẻ", "thượng lộ bình an", "cố lên", "8 3", "20 10", "20 11",
+    # other languages, the commonest
+    "feliz cumpleaños", "feliz navidad", "feliz año nuevo", "felicidades", "felicitaciones", "feliz aniversário",
+    "feliz natal", "feliz ano novo", "parabéns", "buon compleanno", "tanti auguri", "auguri", "buon natale",
+    "buon anno", "congratulazioni", "joyeux anniversaire", "bon anniversaire", "joyeux noël", "bonne année",
+    "félicitations", "alles gute zum geburtstag", "alles gute", "herzlichen glückwunsch", "gute besserung",
+    "frohe weihnachten", "gefeliciteerd", "beterschap", "god bedring", "gratulerer med dagen", "gratulerer",
+    "tillykke", "grattis", "wszystkiego najlepszego", "selamat ulang tahun", "selamat tahun baru", "selamat", "semoga",
+    "สุขสันต์วันเกิด", "с днем рождения", "поздравляю",
 )  # fmt: skip
 #: Words around a phrase that do not make it say more.
 FILLERS: Final = (

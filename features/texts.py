@@ -174,13 +174,13 @@ class Texts:
         """Words of each text, shape (texts,)."""
         return np.diff(self.word_offsets)
 
-    def script_counts(self) -> np.ndarray:
-        """Folded letters of each writing system, int64 of shape (texts, len(SCRIPTS))."""
-        scripts = _tables().scripts[np.minimum(self.codes, TABLE)]
-        rows = np.repeat(np.arange(self.letters.size), np.diff(self.offsets))
-        return np.bincount(rows * len(SCRIPTS) + scripts, minlength=self.letters.size * len(SCRIPTS)).reshape(
-            -1, len(SCRIPTS)
-        )
+    def script_counts(self, texts: np.ndarray | None = None) -> np.ndarray:
+        """Folded letters of each writing system in some or all texts, int64 of shape (texts, len(SCRIPTS))."""
+        codes, offsets = (self.codes, self.offsets) if texts is None else self.take(texts)
+        scripts = _tables().scripts[np.minimum(codes, TABLE)]
+        rows = np.repeat(np.arange(offsets.size - 1), np.diff(offsets))
+        counts = np.bincount(rows * len(SCRIPTS) + scripts, minlength=(offsets.size - 1) * len(SCRIPTS))
+        return counts.reshape(-1, len(SCRIPTS))
 
     def take(self, texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Folded characters of some of the texts, uint32, and their offsets, int64 of shape (taken + 1,)."""

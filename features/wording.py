@@ -39,6 +39,7 @@ def _lists() -> dict[str, dict[int, np.ndarray]]:
         "promotion": phrase_hashes(phrases.PROMOTION),
         "question": phrase_hashes(phrases.QUESTIONS),
         "filler": phrase_hashes(phrases.FILLERS),
+        "wish": phrase_hashes(phrases.WISHES),
         "english": phrase_hashes(phrases.ENGLISH_WORDS),
         "vietnamese": phrase_hashes(phrases.VIETNAMESE_WORDS),
     }
@@ -67,18 +68,24 @@ def _covered(words: np.ndarray, text: np.ndarray, listed: Mapping[int, np.ndarra
     return inside
 
 
-def words_in(texts: Texts, name: str) -> np.ndarray:
-    """How many words of each text stand inside phrases of a list, int64 of shape (texts,)."""
-    text = np.repeat(np.arange(texts.letters.size), texts.word_counts)
-    return np.bincount(text[_covered(texts.words, text, _lists()[name])], minlength=texts.letters.size)
+def _words_of(texts: Texts, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Words of some of the texts, and which of those each is in."""
+    words = texts.words[positions(texts.word_offsets[chosen], texts.word_offsets[chosen + 1])]
+    return words, np.repeat(np.arange(chosen.size), texts.word_counts[chosen])
+
+
+def words_in(texts: Texts, name: str, chosen: np.ndarray | None = None) -> np.ndarray:
+    """How many words of each text (of those chosen) stand inside phrases of a list, int64 of shape (texts,)."""
+    chosen = np.arange(texts.letters.size) if chosen is None else chosen
+    words, text = _words_of(texts, chosen)
+    return np.bincount(text[_covered(words, text, _lists()[name])], minlength=chosen.size)
 
 
 def is_generic(texts: Texts) -> np.ndarray:
     """Texts of a few words, all inside phrases and fillers, and not fillers alone."""
     few = np.flatnonzero((texts.word_counts > 0) & (texts.word_counts <= phrases.GENERIC_WORDS))
     counts = texts.word_counts[few]
-    words = texts.words[positions(texts.word_offsets[few], texts.word_offsets[few + 1])]
-    text = np.repeat(np.arange(few.size), counts)
+    words, text = _words_of(texts, few)
     praised = _covered(words, text, _lists()["generic"])
     inside = praised | _covered(words, text, _lists()["filler"])
     generic = np.zeros(texts.letters.size, dtype=bool)

@@ -95,7 +95,7 @@ def _texts(texts: Sequence[str | None]) -> list[Row]:
 
 
 def _copies() -> list[Row]:
-    """25 comments of 12 letters and more.
+    """25 comments that may be copies, and some that are too short for it.
 
     Three people fill one template in their ways, two write the same in other dress, one repeats herself twice.
     """
@@ -104,7 +104,11 @@ def _copies() -> list[Row]:
     same = [("a4", "Shop ơi giao hàng nhanh thật đấy"), ("a5", "shop ơi GIAO HÀNG nhanh thậttt đấy!!! 😍 @mai")]
     again = [("a6", "Theo dõi kênh từ ngày đầu tiên")] * 3
     rows = [*told, *same, *again, *((f"b{number}", text) for number, text in enumerate(HONEST[:17]))]
-    short = [("b90", "nice"), ("b91", "nice"), ("b92", "so beautiful"), ("b93", "so beautiful")]  # 11 letters: too few
+    honest = [
+        *("nice", "so beautiful", "Chúc mừng sinh nhật em nhé", "Happy birthday beautiful!! 🎂", "giving up so soon"),
+        *("done @lan @mai", "#thửtháchbảyngàykhôngđường", "congratulations to you my dear"),  # 4 words besides the wish
+    ]
+    short = [(f"e{number}", text) for number, text in enumerate(honest * 2)]
     return [(author, text, n % 3, 60 * n, None) for n, (author, text) in enumerate([*rows, *short])]
 
 
@@ -336,6 +340,42 @@ def test_the_creators_own_comments_count_for_nothing_else() -> None:
 
 
 # ---- copies found and copies missed
+
+
+@pytest.mark.parametrize(
+    ("text", "may_be"),
+    [
+        # what many honest people write by themselves
+        ("Happy birthday!!! 🎉", False),
+        ("Happy birthday Jonathan! Have a great day", False),
+        ("Chúc mừng sinh nhật chị, chúc chị luôn vui vẻ mạnh khỏe", False),
+        ("Chúc mừng năm mới an khang thịnh vượng nha shop", False),
+        ("Congratulations to both of you!!", False),
+        ("Happy Mother’s Day Christine x", False),
+        ("chúc mừng", False),
+        ("first", False),
+        ("Love this outfit!!", False),
+        ("love that wrapping", False),
+        ("tham gia @lan @mai @hoa @tuan", False),
+        ("done @a.b @c.d #bestgiveawayeverseen", False),
+        ("@lan.anh @mai.nguyen @tuan.anh", False),
+        ("😍😍😍😍😍😍😍😍😍😍😍😍😍😍😍😍😍😍😍😍😍😍", False),
+        ("สุขสันต์วันเกิดนะ", False),
+        # what two people do not
+        ("Wow, amazing post! Really enjoy your content!", True),
+        ("this photo is so lovely", True),
+        ("really appreciate your transparency", True),
+        ("Mình dùng kem này hai tuần rồi da sáng hẳn", True),
+        ("Happy birthday! I still remember when we met in Hanoi", True),
+        ("ใช้ครีมตัวนี้มาสองอาทิตย์หน้าใสขึ้นมาก", True),
+    ],
+)
+def test_what_may_be_a_copy(text: str, may_be: bool) -> None:
+    found = _signals(_texts([text] * 20))
+    shares = [found[f"comment_{kind}_duplicate_share_all"] for kind in ("near", "exact")]
+    assert shares == [1, 1] if may_be else np.isnan(shares).all()
+    assert np.isnan(found["comment_author_copies_self_share_all"]) != may_be
+
 
 SLOTS = {
     "Mình dùng {} này được {} tuần rồi, da {} hẳn ra mọi người ơi": (

@@ -21,7 +21,7 @@ from features.content import (
     niche_vector,
 )
 from features.histories import Histories, latest_knowledge, make_histories
-from features.lexicons import found, lower_text, pattern_of, read_norms
+from features.lexicons import found, lexicon_of, lower_text, pattern_of, read_norms
 from features.sources.columns import import_tables, read_mapping
 from features.tables import Tables, check_tables
 
@@ -190,6 +190,13 @@ def test_thai_counts_without_spaces() -> None:
     assert found(pa.array(["วันนี้รีวิวครีม"]), pattern_of(["รีวิว"])).tolist() == [True]
 
 
+def test_phrases_are_taken_away_before_words_are_looked_for_and_the_longest_holds() -> None:
+    texts = pa.array(["good", "good morning", "good morning good morning", "good morning, good", "no good morning"])
+    lexicon = lexicon_of(["good", "no good morning"], ["good morning"])
+    assert lexicon.found(texts).tolist() == [True, False, False, True, True]
+    assert lexicon_of(["good"]).found(texts).all()
+
+
 def test_a_list_without_words_is_refused() -> None:
     with pytest.raises(ValueError, match="without words"):
         pattern_of([])
@@ -259,6 +266,45 @@ OPINIONS = {
     "so disappointed": (False, True),
     "pros and cons": (False, False),
     "good morning, bad coffee": (False, True),
+    "đỉnh của chóp": (True, False),
+    "đắt xắt ra miếng": (True, False),
+    "ai mà không thích chứ": (True, False),
+    "không thể không mê": (True, False),
+    "không có gì để chê": (True, False),
+    "không thể thiếu trong túi": (True, False),
+    "chuẩn không cần chỉnh": (True, False),
+    "không ngon không lấy tiền": (True, False),
+    "ko ngon": (False, True),
+    "chưa thực sự tốt": (False, True),
+    "không đáng đồng tiền": (False, True),
+    "siêu đắt": (False, True),
+    "hơi mắc nhưng xịn": (True, True),
+    "tiền mất tật mang": (False, True),
+    "xem không nhàm chán": (False, False),
+    "không gây khó chịu": (False, False),
+    "không hay biết gì": (False, False),
+    "chào các tình yêu": (False, False),
+    "niềm đam mê": (False, False),
+    "chúc ngủ ngon": (False, False),
+    "tuyệt đối không bỏ lỡ": (False, False),
+    "tuyệt quá": (True, False),
+    "hết hồn": (False, False),
+    "mong tốt hơn": (False, False),
+    "kẻ khen người chê": (False, False),
+    "no complaints": (True, False),
+    "to die for": (True, False),
+    "insanely good": (True, False),
+    "couldn't be better": (True, False),
+    "could be better": (False, True),
+    "can't go wrong": (True, False),
+    "not my favorite": (False, True),
+    "least favourite of mine": (False, True),
+    "bad news": (False, False),
+    "love story": (False, False),
+    "didn't disappoint": (False, False),
+    "don't waste your money": (False, True),
+    "too good to be true": (False, False),
+    "sick": (False, False),  # praise among the young, an illness among the rest: nothing is said
 }
 
 
@@ -269,8 +315,8 @@ def test_praise_and_criticism_are_read_in_their_phrases(caption: str) -> None:
     assert (bool(opinion and (both or not criticises)), bool(criticises)) == OPINIONS[caption]
 
 
-#: Caption of a creator of Vietnam → whether it says that it is advertising.
-DISCLOSURES = {
+#: Country of the creator and caption → whether it says that it is advertising.
+SAID = {
     "không phải quảng cáo đâu nha": False,
     "Đây không phải là quảng cáo": False,
     "ko phải quảng cáo nhé": False,
@@ -288,15 +334,37 @@ DISCLOSURES = {
     "#notsponsored": False,
     "#sponsored": True,
     "not an ad: I paid for it": False,
+    "không phải bài quảng cáo": False,
+    "ko phải bài viết được tài trợ": False,
+    "không phải #qc": False,
+    "#qc không phải lúc nào cũng xấu": True,
+    "this is not an #ad": False,
+    "no #ad here": False,
+    "#notanad": False,
+    "not #sponsored": False,
+    "bài quảng cáo, không phải bài hợp tác": True,
+    ("GB", "AD - new in"): True,
+    ("GB", "ad-free zone"): False,
+    ("GB", "not an ad - just love it"): False,
+    ("GB", "the Christmas advert made me cry"): False,
+    ("FR", "vidéo non sponsorisée"): False,
+    ("FR", "vidéo sponsorisée"): True,
+    ("FR", "ceci n'est pas une publicité"): False,
+    ("FR", "ceci n'est pas une publicité. Partenariat avec X"): True,
+    ("ID", "bukan iklan ya"): False,
+    ("ID", "iklan"): True,
+    ("TH", "ไม่ใช่โฆษณานะ"): False,
+    ("TH", "ไม่ได้รับการสนับสนุน"): False,
+    ("TH", "โฆษณา"): True,
 }
 
 
-@pytest.mark.parametrize("caption", DISCLOSURES)
-def test_what_says_that_it_is_no_advertisement_discloses_nothing(caption: str) -> None:
-    signals = content_signals(histories_of([caption] * 8, country="VN"))
-    stated = signals["disclosed_sponsored_share_all"][0]
-    assert (stated == 1) == DISCLOSURES[caption]
-    assert not DISCLOSURES[caption] or signals["sponsored_caption_share_all"][0] == 1
+@pytest.mark.parametrize("said", SAID, ids=str)
+def test_what_says_that_it_is_no_advertisement_discloses_nothing(said: str | tuple[str, str]) -> None:
+    country, caption = ("VN", said) if isinstance(said, str) else said
+    signals = content_signals(histories_of([caption] * 8, country=country))
+    assert (signals["disclosed_sponsored_share_all"][0] == 1) == SAID[said]
+    assert signals["sponsored_caption_share_all"][0] == SAID[said]
 
 
 @pytest.mark.parametrize(
@@ -311,6 +379,12 @@ def test_what_says_that_it_is_no_advertisement_discloses_nothing(caption: str) -
         ("selling", "giá trị cuộc sống", False),
         ("selling", "giá 200k", True),
         ("selling", "in order to", False),
+        ("paid", "my code runs again", False),
+        ("giveaway", "born to win", False),
+        ("giveaway", "enter to win", True),
+        ("selling", "giá rét quá", False),
+        ("selling", "vô giá, giá 200k", True),
+        ("selling", "black cod with miso", False),
         ("review", "code review", False),
         ("review", "review son", True),
     ],
@@ -321,7 +395,11 @@ def test_words_that_mean_something_else_in_a_phrase(section: str, caption: str, 
 
 
 def test_praise_and_criticism_agree_with_students_who_said_which_it_was(real_data: Path) -> None:
-    """Sentences with an opinion, of courses and not of products: most are on the side that their writers stated."""
+    """Sentences with an opinion, of courses and not of products: most are on the side that their writers stated.
+
+    The words were looked over on the training part of the set, where .957 are on the right side; 565 other sentences
+    may by chance be 4 standard errors of .0085 below. As most of them praise, each side counts for itself too.
+    """
     rows = pd.read_csv(real_data / "comments" / "uit_vsfc_dev.csv.gz")
     truth = rows["sentiments"].to_numpy()
     parts = [content_pointers(histories_of(rows["sents"][start : start + 50].tolist())) for start in range(0, 1583, 50)]
@@ -329,8 +407,11 @@ def test_praise_and_criticism_agree_with_students_who_said_which_it_was(real_dat
         np.concatenate([part[name] for part in parts]) == 1 for name in ("criticism", "opinion", "both_sided")
     )
     one_sided = opinion & ~both & (truth != 1)
-    assert one_sided.sum() > 100
-    assert (criticises[one_sided] == (truth[one_sided] == 0)).mean() > 0.75
+    right, negative = criticises[one_sided] == (truth[one_sided] == 0), truth[one_sided] == 0
+    assert one_sided.sum() > 500
+    assert right.mean() > 0.957 - 4 * 0.0085 > (~negative).mean()
+    assert right[negative].mean() > 0.7
+    assert right[~negative].mean() > 0.95
 
 
 def test_the_disclosure_check_names_posts_rule_and_date() -> None:
@@ -350,7 +431,7 @@ def test_every_rule_of_a_country_has_a_source_and_a_basis() -> None:
 
 
 #: A word that changes changes signals: raise `edition`, name it in definitions/content.toml, then update the digest.
-EDITIONS = {"captions": (2, "3ab02fb83305"), "disclosure": (2, "604cd6728af9"), "niches": (1, "1e093bbfed75")}
+EDITIONS = {"captions": (3, "6aefccb61d76"), "disclosure": (3, "ecbfb816727d"), "niches": (1, "1e093bbfed75")}
 
 
 @pytest.mark.parametrize("name", EDITIONS)
