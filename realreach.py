@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from features.memory import KEEP_FREED_MEMORY, keep_freed_memory
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -629,7 +631,7 @@ def serve(
 ) -> None:
     """Serve the endpoint and the review page until interrupted."""
     _require_free(host, port)
-    environment = {"BENTOML_DO_NOT_TRACK": "True", **os.environ}
+    environment = {"BENTOML_DO_NOT_TRACK": "True", **KEEP_FREED_MEMORY, **os.environ}
     command = [
         sys.executable, "-m", "serving.server", "serve", "serving.service:RealReach",
         "--host", host, "--port", str(port), "--api-workers", str(workers),
@@ -666,6 +668,7 @@ def demo(
 
 def main() -> None:
     """Run the command line."""
+    keep_freed_memory()
     app()
 
 

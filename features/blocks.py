@@ -20,7 +20,7 @@ from functools import cached_property
 import numpy as np
 
 #: Cells of one block, measured: a stack of a dozen columns stays in a core's cache while it is sorted and reduced.
-CELLS = 49_152
+CELLS = 65_536
 #: Rows are padded to a multiple of this.
 LANES = 8
 #: Cells that `row_sum` adds at once.
@@ -41,16 +41,26 @@ class Block:
         Positions of the creators.
     lengths : ndarray of int64, shape (rows,)
         Cells of each row that are not padding.
-    index : ndarray of int64, shape (rows, width)
-        Where each cell's value stands in the flat columns; width is a multiple of `LANES`.
-    present : ndarray of bool, shape (rows, width)
-        False in the padding, which fills rows from the right.
+    starts : ndarray of int64, shape (rows,)
+        Where each row begins in the flat columns.
+    width : int
+        Cells of every row with its padding, a multiple of `LANES`.
     """
 
     creators: np.ndarray
     lengths: np.ndarray
-    index: np.ndarray
-    present: np.ndarray
+    starts: np.ndarray
+    width: int
+
+    @cached_property
+    def present(self) -> np.ndarray:
+        """Bool of shape (rows, width): False in the padding, which fills rows from the right."""
+        return np.asarray(np.arange(self.width) < self.lengths[:, None])
+
+    @cached_property
+    def index(self) -> np.ndarray:
+        """Where each cell's value stands in the flat columns, int64 of shape (rows, width); 0 in the padding."""
+        return np.where(self.present, self.starts[:, None] + np.arange(self.width), 0)
 
     def pad(self, values: np.ndarray) -> np.ndarray:
         """Lay out a flat float64 column as (rows, width), NaN in the padding."""
@@ -70,7 +80,7 @@ class Block:
 
     def last(self, count: int) -> np.ndarray:
         """Mask of each row's last `count` cells, bool of shape (rows, width)."""
-        return self.present & (np.arange(self.present.shape[1]) >= self.lengths[:, None] - count)
+        return self.present & (np.arange(self.width) >= self.lengths[:, None] - count)
 
     def newest(self, stacked: np.ndarray, count: int) -> np.ndarray:
         """Last `count` cells of each row that are not padding, (columns, rows, count), NaN from the left where fewer.
@@ -79,9 +89,8 @@ class Block:
         ----------
         stacked : ndarray of float64, shape (columns, rows, width)
         """
-        width = self.index.shape[1]
         cells = self.lengths[:, None] + np.arange(-count, 0)
-        flat = np.maximum(cells, 0) + np.arange(self.lengths.size)[:, None] * width
+        flat = np.maximum(cells, 0) + np.arange(self.lengths.size)[:, None] * self.width
         taken = stacked.reshape(len(stacked), -1)[:, flat]
         np.copyto(taken, np.nan, where=cells < 0)
         return taken
@@ -97,7 +106,10 @@ def make_blocks(offsets: np.ndarray, *, cells: int = CELLS) -> Iterator[Block]:
     cells : int
         Cells a block may have; a single longer creator still gets a block of its own.
     """
-    lengths = np.diff(offsets)
+    lengths = offsets[1:] - offsets[:-1]
+    if lengths.size == 1 and lengths[0]:  # a request
+        yield Block(np.zeros(1, dtype=np.int64), lengths, offsets[:1], _padded(lengths[0]))
+        return
     order = np.argsort(lengths, kind="stable")
     order = order[lengths[order] > 0]
     sorted_lengths = lengths[order]
@@ -107,12 +119,12 @@ def make_blocks(offsets: np.ndarray, *, cells: int = CELLS) -> Iterator[Block]:
         sizes = sorted_lengths[start : start + most] * np.arange(1, most + 1)
         stop = start + max(1, int(np.searchsorted(sizes, cells, side="right")))
         creators = order[start:stop]
-        width = -(-int(sorted_lengths[stop - 1]) // LANES) * LANES
-        steps = np.arange(width)
-        own = lengths[creators]
-        present = steps < own[:, None]
-        yield Block(creators, own, np.where(present, offsets[creators, None] + steps, 0), present)
+        yield Block(creators, lengths[creators], offsets[creators], _padded(sorted_lengths[stop - 1]))
         start = stop
+
+
+def _padded(length: int) -> int:
+    return -(-int(length) // LANES) * LANES
 
 
 def block_signals(
@@ -186,7 +198,7 @@ def row_count(x: np.ndarray) -> np.ndarray:
     return counted
 
 
-def enough(values: np.ndarray, count: np.ndarray, least: int) -> np.ndarray:
+def enough(values: np.ndarray, count: np.ndarray, least: int | np.ndarray) -> np.ndarray:
     """`values` where `count` is at least `least`, NaN elsewhere."""
     return np.where(count >= least, values, np.nan)
 
@@ -198,6 +210,8 @@ def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
 
 def cell(x: np.ndarray, position: np.ndarray) -> np.ndarray:
     """Value of one cell of each row: `x` of shape (..., width), `position` of shape (...)."""
+    if position.size == 1:
+        return x.ravel().take(position)
     starts = np.arange(0, x.size, x.shape[-1])
     return x.ravel().take(starts.reshape(position.shape) + position)
 
@@ -212,6 +226,8 @@ def filled_sum(x: np.ndarray) -> np.ndarray:
     ----------
     .. [1] "Notes" of `numpy.sum`, and `pairwise_sum` in NumPy's `loops_utils.h.src`.
     """
+    if x.shape[-1] <= CHUNK:
+        return np.asarray(np.add.reduce(x, axis=-1))
     total: np.ndarray = np.add.reduce(x[..., :CHUNK], axis=-1)
     for start in range(CHUNK, x.shape[-1], CHUNK):
         total = total + np.add.reduce(x[..., start : start + CHUNK], axis=-1)
@@ -249,7 +265,7 @@ class Moments:
     def __init__(self, x: np.ndarray) -> None:
         x = lanes(x)
         self.known = known(x)
-        self.count: np.ndarray = np.add.reduce(self.known, axis=-1, dtype=np.int64)
+        self.count: np.ndarray = np.add.reduce(self.known, axis=-1)
         missing = ~self.known
         first = cell(x, self.known.argmax(axis=-1))
         self.deviations = x - first[..., None]
@@ -277,11 +293,14 @@ class Ordered:
     Parameters
     ----------
     x : ndarray of float64, shape (..., width)
+    count : ndarray of int64, shape (...), optional
+        Values of each row that are not missing, where they have been counted.
     """
 
-    def __init__(self, x: np.ndarray) -> None:
-        self.values = np.sort(x, axis=-1)  # NumPy sorts NaN to the end
-        self.count = row_count(x)
+    def __init__(self, x: np.ndarray, count: np.ndarray | None = None) -> None:
+        self.values = x.copy()
+        self.values.sort(axis=-1)  # NumPy sorts NaN to the end
+        self.count = row_count(x) if count is None else count
         self._last = np.maximum(self.count - 1, 0)
 
     def quantile(self, q: float) -> np.ndarray:
@@ -314,16 +333,17 @@ class Ordered:
         Parameters
         ----------
         total : ndarray of float64, shape (...)
-            Sum of each row.
+            Sum of each row; of the first columns only, where no others are wanted.
         """
-        ranks = 2.0 * np.arange(1, self.values.shape[-1] + 1) - (self.count[..., None] + 1.0)
-        return ratio(row_sum(self.values * ranks), self.count * total)
+        values, count = self.values[: len(total)], self.count[: len(total)]
+        ranks = 2.0 * np.arange(1, values.shape[-1] + 1) - (count[..., None] + 1.0)
+        return ratio(row_sum(values * ranks), count * total)
 
 
 def median_and_mad(x: np.ndarray) -> tuple[Ordered, np.ndarray]:
     """Rows in order, and the median absolute deviation from each row's median, not scaled."""
     ordered = Ordered(x)
-    return ordered, Ordered(np.abs(x - ordered.median[..., None])).median
+    return ordered, Ordered(np.abs(x - ordered.median[..., None]), ordered.count).median
 
 
 def row_max(x: np.ndarray, least: int = 1) -> np.ndarray:
@@ -387,7 +407,7 @@ class Pairs:
 
 def row_correlation(x: np.ndarray, y: np.ndarray, least: int = 3) -> np.ndarray:
     """Pearson correlation of each row's pairs, over the cells where both are there; NaN where one does not vary."""
-    return Pairs(np.stack([x, y]), least).correlation
+    return Pairs(np.array([x, y]), least).correlation
 
 
 def trend(x: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -406,10 +426,14 @@ def trend(x: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     residual : ndarray of float64, shape (..., width)
         `x` less its line; less its mean where no line can be drawn.
     """
-    own, when = Moments(x), Moments(np.where(known(x), t, np.nan))
-    slope = enough(ratio(filled_sum(own.deviations * when.deviations), when.squares), own.count, 3)
-    residual = own.deviations - zeroed(slope)[..., None] * when.deviations
-    return slope, np.where(own.known, residual, np.nan)[..., : x.shape[-1]]
+    both = np.empty((2, *x.shape))
+    both[0] = x
+    both[1] = np.where(known(x), t, np.nan)
+    moments = Moments(both)
+    own, when = moments.deviations
+    slope = enough(ratio(filled_sum(own * when), filled_sum(when * when)), moments.count[0], 3)
+    residual = own - zeroed(slope)[..., None] * when
+    return slope, np.where(moments.known[0], residual, np.nan)[..., : x.shape[-1]]
 
 
 def row_cusum(moments: Moments) -> np.ndarray:

@@ -74,19 +74,21 @@ def _where(values: np.ndarray, where: np.ndarray) -> np.ndarray:
 
 def _recent(block: Block, counts: np.ndarray, followers: np.ndarray, usual_rate: np.ndarray) -> dict[str, np.ndarray]:
     """Levels of the newest posts: medians of rates, against what is usual, and newest against earlier."""
-    likes, comments, views, shares, saves = recent = block.newest(counts, RECENT_POSTS)
+    recent = block.newest(counts, RECENT_POSTS)
+    likes, comments, views = recent[:3]
     audience = _where(followers, followers > 0)[:, None]
-    liked, seen = np.where(recent[::2][:2] > 0, recent[::2][:2], np.nan)
+    liked, seen = _where(likes, likes > 0), _where(views, views > 0)
     engaged = likes + comments
-    log_engaged = np.log1p(engaged)
-    newest = np.arange(RECENT_POSTS) >= RECENT_POSTS - 10
-    by = np.empty((12, *engaged.shape))
+    by = np.full((12, *engaged.shape), np.nan)
     with np.errstate(over="ignore"):
-        np.divide(np.stack([engaged, likes, comments, views]), audience, out=by[:4])
-        np.divide(np.stack([engaged, likes, comments]), seen, out=by[4:7])
-        np.divide(np.stack([comments, shares, saves]), liked, out=by[7:10])
-    by[10] = _where(log_engaged, newest)
-    by[11] = _where(log_engaged, ~newest)
+        np.divide(engaged, audience, out=by[0])
+        np.divide(recent[:3], audience, out=by[1:4])
+        np.divide(engaged, seen, out=by[4])
+        np.divide(recent[:2], seen, out=by[5:7])
+        np.divide(comments, liked, out=by[7])
+        np.divide(recent[3:], liked, out=by[8:10])
+    np.log1p(engaged[:, -10:], out=by[10, :, -10:])
+    np.log1p(engaged[:, :-10], out=by[11, :, :-10])
     ordered = Ordered(by)
     medians = np.where(ordered.count >= LEAST_LEVEL, ordered.median, np.nan)
     rate = medians[0]
@@ -148,8 +150,9 @@ def _oddities(counts: np.ndarray) -> dict[str, np.ndarray]:
 
 def _columns_of_shape(counts: np.ndarray, published: np.ndarray, sponsored: np.ndarray) -> np.ndarray:
     """Likes, comments, views, gaps between posts, likes of sponsored posts and of the others, (6, rows, width)."""
-    columns = np.full((6, *published.shape), np.nan)
+    columns = np.empty((6, *published.shape))
     columns[:3] = counts[:3]
+    columns[3, :, 0], columns[4:] = np.nan, np.nan
     np.subtract(published[:, 1:], published[:, :-1], out=columns[3, :, 1:])
     likes = counts[0]
     np.copyto(columns[4], likes, where=sponsored == 1)
@@ -165,7 +168,7 @@ def _spreads(columns: np.ndarray, ordered: Ordered) -> dict[str, np.ndarray]:
     cv = np.where(shaped, ratio(moments.sd, moments.mean), np.nan)
     total = filled_sum(zeroed(columns[:3]))
     highest = ordered.highest
-    gini = np.where(shaped[:3], ordered.gini(np.concatenate([total, total]))[:3], np.nan)
+    gini = np.where(shaped[:3], ordered.gini(total), np.nan)
     to_median = np.where(shaped[:3], ratio(highest[:3], median[:3]), np.nan)
     low = np.where(shaped[:3], ratio(ordered.quantile(0.1)[:3], median[:3]), np.nan)
     gaps = count[3] >= LEAST_LEVEL
@@ -193,9 +196,12 @@ def _spreads(columns: np.ndarray, ordered: Ordered) -> dict[str, np.ndarray]:
 
 def _departures(logs: np.ndarray, published: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Slopes of likes and views; their residuals, comments per like, likes per view, in log units, (4, rows, width)."""
-    slope, residual = trend(logs[::2], published)
     likes, comments, views = logs
-    return slope, np.concatenate([residual, np.stack([comments - likes, likes - views])])
+    columns = np.empty((4, *published.shape))
+    slope, columns[:2] = trend(logs[::2], published)
+    np.subtract(comments, likes, out=columns[2])
+    np.subtract(likes, views, out=columns[3])
+    return slope, columns
 
 
 def _residuals(logs: np.ndarray, published: np.ndarray, top: np.ndarray) -> dict[str, np.ndarray]:
@@ -261,7 +267,7 @@ def _rhythm(block: Block, published: np.ndarray, observed: np.ndarray) -> dict[s
     seconds = np.rint(published * 86_400)
     day = np.floor(seconds / 86_400)
     hour, weekday = np.floor((seconds - day * 86_400) / 3_600), day - 7 * np.floor(day / 7)
-    hours, weekdays = row_entropy(np.stack([hour, weekday]), 24, LEAST_SHAPE)
+    hours, weekdays = row_entropy(np.array([hour, weekday]), 24, LEAST_SHAPE)
     return {
         "posts_per_week_90d": within * 7 / 90,
         "posting_hour_entropy_all": hours,

@@ -32,6 +32,7 @@ from features.coordination import (
     sketch_comments,
 )
 from features.histories import Histories, make_histories
+from features.memory import KEEP_FREED_MEMORY
 from features.partitions import PARTITION, Partition, plan_partitions
 from features.peers import Peers, PeerSample, merge_samples, peers_of, sample_peers
 from features.signals import compute_signals, registry_hash
@@ -44,9 +45,14 @@ T = TypeVar("T")
 COMMENTS_AT_ONCE = 10_000_000
 
 
-#: Of the workers that are started here. Dask's own sets MALLOC_TRIM_THRESHOLD_ too, so that every block of numbers is
+#: Of the workers that are started here. Dask's own sets a low MALLOC_TRIM_THRESHOLD_, so that every block of numbers is
 #: asked of the system anew: the same signals took twice as long.
-_WORKER_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+_WORKER_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    **KEEP_FREED_MEMORY,
+}
 
 
 class EngineError(RuntimeError):

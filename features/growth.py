@@ -224,7 +224,8 @@ def _posts_up_to(posts: Events, owners: np.ndarray, time: np.ndarray) -> np.ndar
 
 def _previous(x: np.ndarray) -> np.ndarray:
     """Value of the cell before each cell, NaN before the first."""
-    shifted = np.full(x.shape, np.nan)
+    shifted = np.empty(x.shape)
+    shifted[..., 0] = np.nan
     shifted[..., 1:] = x[..., :-1]
     return shifted
 
@@ -304,11 +305,26 @@ def _velocity(columns: np.ndarray, steps: _Steps, size: np.ndarray) -> dict[str,
     }
 
 
-def _halves(steps: _Steps, size: np.ndarray) -> dict[str, np.ndarray]:
-    """Mean rates of the later half against the earlier one, of steps without posts against those with some."""
+def _means(columns: np.ndarray, steps: _Steps) -> tuple[np.ndarray, np.ndarray]:
+    """Mean followers and following; mean rates of the later half, the earlier one, steps without and with posts."""
+    parts = np.empty((6, *steps.rate.shape))
+    parts[:2] = columns[1:3]
     late = steps.start >= 0.5 * (steps.first + steps.last)[:, None]
-    parts = Moments(np.where(np.stack([late, ~late, steps.posted == 0, steps.posted > 0]), steps.rate, np.nan))
-    newer, older, silent, posting = enough(parts.mean, parts.count, LEAST // 2)
+    for part, where in zip(parts[2:], (late, ~late, steps.posted == 0, steps.posted > 0), strict=True):
+        part[:] = np.where(where, steps.rate, np.nan)
+    moments = Moments(parts)
+    means = enough(moments.mean, moments.count, _LEAST_OF_MEANS)
+    levels = means[:2]
+    return np.where(levels > 0, levels, np.nan), means[2:]
+
+
+#: Values that each of `_means` needs.
+_LEAST_OF_MEANS = np.array([1, LEAST, *[LEAST // 2] * 4])[:, None]
+
+
+def _halves(rates: np.ndarray, size: np.ndarray) -> dict[str, np.ndarray]:
+    """Mean rates of the later half against the earlier one, of steps without posts against those with some."""
+    newer, older, silent, posting = rates
     return {
         "follower_gain_acceleration_all": (newer - older) / size,
         "follower_gain_without_posts_ratio_all": ratio(silent, np.where(posting > 0, posting, np.nan)),
@@ -334,7 +350,7 @@ def _lost_again(columns: np.ndarray, top: np.ndarray, excess: np.ndarray) -> np.
     time, followers = columns[:2, rows]
     end, height = cell(time, top[rows]), cell(followers, top[rows])
     after = (time >= end[:, None]) & (time <= end[:, None] + 28) & known(followers)
-    lowest, watched = row_max(np.where(after, np.stack([-followers, time]), np.nan))
+    lowest, watched = row_max(np.where(after, np.array([-followers, time]), np.nan))
     lost[rows] = np.where(watched - end >= 7, ratio(height + lowest, excess[rows]), np.nan)
     return lost
 
@@ -348,7 +364,7 @@ def _largest_step(columns: np.ndarray, steps: _Steps, gains: Ordered, total: np.
     lift = ratio(cell(steps.view_rate, top), enough(steps.usual[1], steps.counts[1], LEAST))
     share = ratio(steps.gain, np.where(steps.before > 0, steps.before, np.nan))
     first, second, third = (cell(gains.values, np.maximum(gains.count - place, 0)) for place in (1, 2, 3))
-    of_gain = enough(ratio(np.stack([first, first + second + third]), total), count, LEAST)
+    of_gain = enough(ratio(np.array([first, first + second + third]), total), count, LEAST)
     return {
         "follower_gain_max_step_z_all": z,
         "follower_gain_max_step_share_all": row_max(share, LEAST),
@@ -380,7 +396,7 @@ def _refilled(steps: _Steps) -> tuple[np.ndarray, np.ndarray]:
 def _steps_explained(steps: _Steps) -> dict[str, np.ndarray]:
     span = np.where(steps.last - steps.first >= LEAST_SPAN, steps.last - steps.first, np.nan)
     usual_views = enough(steps.usual[1], steps.counts[1], LEAST)[:, None]
-    unexplained = np.stack([steps.posted == 0, steps.view_rate < 1.5 * usual_views])
+    unexplained = np.array([steps.posted == 0, steps.view_rate < 1.5 * usual_views])
     silent, unseen = enough(row_max(np.where(unexplained, steps.z, np.nan)), steps.count, LEAST)
     marked = np.add.reduce(steps.z >= STEP_Z, axis=1)
     refills = np.bincount(_refilled(steps)[0], minlength=marked.size)
@@ -483,7 +499,7 @@ def _views(steps: _Steps) -> dict[str, np.ndarray]:
     usual, count = steps.usual[1], steps.counts[1]
     spread = MAD_TO_SD * steps.mads[1] + np.sqrt(np.abs(usual)) + 1.0
     both = steps.gain + steps.view_rate
-    seen, gained = filled_sum(np.where(known(both), np.stack([steps.view_rate * steps.days, steps.gain]), 0.0))
+    seen, gained = filled_sum(np.where(known(both), np.array([steps.view_rate * steps.days, steps.gain]), 0.0))
     return {
         "view_gain_max_step_z_all": enough((steps.fastest - usual) / spread, count, LEAST),
         "view_gain_mad_to_median_all": enough(ratio(steps.mads[1], np.where(usual > 0, usual, np.nan)), count, LEAST),
@@ -494,7 +510,7 @@ def _views(steps: _Steps) -> dict[str, np.ndarray]:
 
 
 def _followings(moves: np.ndarray, size: np.ndarray) -> dict[str, np.ndarray]:
-    net, walked = filled_sum(zeroed(np.stack([moves, np.abs(moves)])))
+    net, walked = filled_sum(zeroed(np.array([moves, np.abs(moves)])))
     return {
         "following_sawtooth_all": (walked - np.abs(net)) / size,
         "following_drop_max_share_all": np.maximum(row_max(-moves, LEAST - 1), 0) / size,
@@ -506,14 +522,12 @@ def _block_signals(block: Block, histories: Histories) -> dict[str, np.ndarray]:
     if int(block.lengths[-1]) < 2:  # one snapshot has no step
         return {}
     steps = _steps(block, histories, columns)
-    levels = Moments(columns[1:3])
-    least = np.array([[1], [LEAST]])  # of followers and of following
-    size, following = np.where((levels.mean > 0) & (levels.count >= least), levels.mean, np.nan)
+    (size, following), rates = _means(columns, steps)
     positive = np.where(known(steps.gain), np.maximum(steps.gain, 0), np.nan)
     gains, total = Ordered(positive), _told(filled_sum(zeroed(positive)), steps)
     return {
         **_velocity(columns, steps, size),
-        **_halves(steps, size),
+        **_halves(rates, size),
         **_largest_step(columns, steps, gains, total),
         **_steps_explained(steps),
         **_drip(steps),

@@ -7,6 +7,7 @@ say the same. `features` computes all of its engagement and growth signals: it h
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
@@ -15,12 +16,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features import engagement, growth
 from features.histories import Events, Histories, make_histories
-from features.tables import TEXT, Tables, check_tables
+from features.tables import TEXT, TIME, Tables
 from training.bulk import BULK_AS_OF
 
 #: Signals that pandas, polars and DuckDB compute here, in the order of their columns.
@@ -58,6 +60,11 @@ SHARED = (
 )
 _POST_COUNTS = ("likes", "comments", "views", "shares", "saves")
 _SNAPSHOT_COUNTS = ("followers", "following", "posts_count", "total_views")
+#: What the signals read.
+_COLUMNS = {
+    "posts": ("published_at", "observed_at", *_POST_COUNTS, "is_sponsored"),
+    "snapshots": ("observed_at", *_SNAPSHOT_COUNTS),
+}
 _DAY_US = 86_400_000_000
 
 
@@ -104,41 +111,75 @@ def _read(folder: Path, table: str, creators: int, columns: list[str] | None = N
     return pd.read_parquet(folder / f"{table}.parquet", columns=columns, filters=[("creator", "<", creators)])
 
 
-def _events(folder: Path, table: str, creators: int, times: tuple[str, ...], numbers: tuple[str, ...]) -> Events:
-    file = pq.read_table(folder / f"{table}.parquet")
-    owner = file["creator"].to_numpy()
-    offsets = np.searchsorted(owner, np.arange(creators + 1))
-    rows = slice(0, int(offsets[-1]))
-    columns = {name: file[name].cast("int64").to_numpy()[rows] / _DAY_US for name in times}
-    for name in numbers:
-        known = name in file.column_names
-        values = pc.cast(file[name], "float64").to_numpy()[rows] if known else np.full(rows.stop, np.nan)
-        columns[name] = values
-    return Events(offsets.astype(np.int64), columns)
+def _put(column: pa.ChunkedArray, values: np.ndarray) -> None:
+    """Write the first rows of a column as float64, NaN where null; times in days."""
+    start = 0
+    for chunk in column.chunks:
+        stop = min(start + len(chunk), values.size)
+        if pa.types.is_timestamp(chunk.type):
+            np.divide(chunk.view("int64").to_numpy()[: stop - start], _DAY_US, out=values[start:stop])
+        else:
+            plain = chunk if chunk.null_count == 0 and pa.types.is_integer(chunk.type) else chunk.cast("float64")
+            values[start:stop] = plain.to_numpy(zero_copy_only=False)[: stop - start]
+        start = stop
 
 
-def histories_of_rows(folder: Path, creators: int) -> Histories:
-    """Lay the rows out as `features` reads them, without checks and the cut at `as_of`: these rows need neither."""
+@dataclass(frozen=True)
+class _File:
+    """A file whose columns are read one by one, on any thread."""
+
+    path: Path
+    about: pq.FileMetaData
+
+    def read(self, name: str) -> pa.ChunkedArray:
+        with pq.ParquetFile(self.path, metadata=self.about, memory_map=True) as file:
+            return file.read([name], use_threads=False)[name]
+
+    def offsets(self, creators: int) -> np.ndarray:
+        return self.read("creator").to_numpy().searchsorted(np.arange(creators + 1)).astype(np.int64)
+
+    def put(self, name: str, values: np.ndarray) -> None:
+        if name in self.about.schema.names:
+            _put(self.read(name), values)
+        else:
+            values.fill(np.nan)
+
+
+def _histories_of_profiles(folder: Path, creators: int) -> Histories:
     profiles = _read(folder, "creators", creators)
-    ids = profiles["creator"].astype(TEXT).str.zfill(9)
-    tables = check_tables(
-        {
-            "creators": profiles.assign(creator_id=ids),
-            "posts": pd.DataFrame(columns=["creator_id", "post_id", "published_at", "likes", "comments"]).astype(
-                {"creator_id": TEXT, "post_id": TEXT}
-            ),
-        }
+    none = pd.DataFrame(columns=["creator_id", "post_id", "published_at"]).astype(
+        {"creator_id": TEXT, "post_id": TEXT, "published_at": TIME}
     )
-    return replace(
-        make_histories(tables, BULK_AS_OF, imported_at=BULK_AS_OF),
-        posts=_events(folder, "posts", creators, ("published_at", "observed_at"), (*_POST_COUNTS, "is_sponsored")),
-        snapshots=_events(folder, "snapshots", creators, ("observed_at",), _SNAPSHOT_COUNTS),
-    )
+    tables = {"creators": profiles.assign(creator_id=profiles["creator"].astype(TEXT).str.zfill(9)), "posts": none}
+    return make_histories(tables, BULK_AS_OF, imported_at=BULK_AS_OF)
+
+
+def histories_of_rows(folder: Path, creators: int, *, threads: int = 1) -> Histories:
+    """Lay the rows out as `features` reads them, without checks and the cut at `as_of`: these rows need neither.
+
+    Threads take turns at reading columns.
+    """
+    files = {}
+    for table in _COLUMNS:
+        path = folder / f"{table}.parquet"
+        files[table] = _File(path, pq.read_metadata(path))
+    with ThreadPoolExecutor(threads) as pool:
+        known = pool.submit(_histories_of_profiles, folder, creators)
+        offsets = [pool.submit(file.offsets, creators) for file in files.values()]
+        events, put = {}, []
+        for table, rows in zip(files, offsets, strict=True):
+            # made here: what the threads of a pool hold goes back to the system with them
+            columns = {name: np.empty(int(rows.result()[-1])) for name in _COLUMNS[table]}
+            put += [pool.submit(files[table].put, name, values) for name, values in columns.items()]
+            events[table] = Events(rows.result(), columns)
+        for column in put:
+            column.result()
+        return replace(known.result(), posts=events["posts"], snapshots=events["snapshots"])
 
 
 def by_features(folder: Path, creators: int, *, threads: int) -> pd.DataFrame:
-    """All engagement and growth signals of `features`."""
-    histories = histories_of_rows(folder, creators)
+    """All engagement and growth signals of `features`, on so many threads from the first read on."""
+    histories = histories_of_rows(folder, creators, threads=threads)
     columns = engagement.engagement_signals(histories, threads=threads)
     columns |= growth.growth_signals(histories, threads=threads)
     return pd.DataFrame(columns, index=histories.creators.index)

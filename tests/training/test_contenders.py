@@ -9,7 +9,7 @@ import pytest
 from features.signals import SIGNALS
 from features.tables import check_tables
 from training import contenders
-from training.benchmark import different
+from training.benchmark import different, seem_rounded
 from training.bulk import BULK_AS_OF, LEAST_POSTS, MOST_POSTS, draw_comments, draw_tables
 
 CREATORS = 24
@@ -46,6 +46,25 @@ def test_a_value_that_differs_is_named(ours):
 
     assert different(ours, ours) == []
     assert different(wrong, ours) == ["likes_cv_all", "views_gini_all"]
+
+
+def test_creators_that_are_told_apart_are_not_compared(ours):
+    wrong = ours.copy()
+    wrong.loc[wrong.index[3], "likes_cv_all"] += 1
+    apart = np.zeros(CREATORS, dtype=bool)
+    apart[3] = True
+
+    assert different(wrong, ours) == different(wrong, ours, ~apart) == ["likes_cv_all"]
+    assert different(wrong, ours, apart) == different(wrong.iloc[:2], ours, apart) == []
+
+
+def test_creators_with_rounded_counts_are_told_apart():
+    snapshots = draw_tables(CREATORS, 3, snapshots=120)["snapshots"]
+    of_fifth = snapshots["creator_id"] == snapshots["creator_id"].unique()[5]
+    rounded = snapshots.assign(followers=snapshots["followers"].mask(of_fifth, snapshots["followers"] // 100 * 100))
+
+    assert not seem_rounded(snapshots).any()
+    assert np.flatnonzero(seem_rounded(rounded)).tolist() == [5]
 
 
 def test_shared_signals_are_registered_and_enough_of_both_families():
