@@ -113,7 +113,7 @@ def rounding_unit(followers: np.ndarray) -> np.ndarray:
     Of 99,900, 100,000 and 101,000 none shows more than three digits: they are rounded to 100, 1,000 and 1,000. An exact
     count ends in one more zero by chance in a tenth of cases, so that k digits are taken for a way of rounding where at
     least `ROUND_SHARE` of a creator's counts that show k + 1 digits or fewer show k or fewer, and more do, or show
-    fewer still, than by chance. Each count is then rounded to the fewest digits of those ways that it fits.
+    fewer still, than by chance, or all do. Each count is then rounded to the fewest digits of those ways that it fits.
 
     Parameters
     ----------
@@ -165,7 +165,8 @@ def _is_way(fewest: int, digits: np.ndarray, shown: np.ndarray) -> np.ndarray:
     return np.stack(
         [
             (fitting >= ROUND_SHARE * of) & (fitting >= (2 if fewest >= LEAST_SHOWN else 3)),
-            (fitting > 0) & (pdtrc(fitting - 1, chance) < BY_CHANCE),
+            (fitting > 0)
+            & ((pdtrc(fitting - 1, chance) < BY_CHANCE) | (fitting == np.add.reduce(longer & known(shown), axis=1))),
         ]
     )
 

@@ -518,6 +518,8 @@ def test_rounded_organic_growth_has_no_steps(
 def test_one_visible_change_of_a_rounded_count_is_no_step(snapshots_of: Maker, signals_of: Compute) -> None:
     signals = signals_of(None, snapshots_of("c1", [115_000] * 20 + [116_000] * 20))
     assert signals["follower_gain_max_step_z_all"] < 5
+    small = signals_of(None, snapshots_of("c1", [4_310] * 20 + [4_320] * 20))
+    assert small["follower_gain_max_step_z_all"] < 5
     # of an exact count the same change is a step
     exact = signals_of(None, snapshots_of("c1", [115_003] * 20 + [116_003] * 20))
     assert exact["follower_gain_max_step_z_all"] == pytest.approx(1000)
