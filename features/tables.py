@@ -7,9 +7,9 @@ return typed frames or raise one `TableError` that lists every problem with its 
 import os
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Real
 from pathlib import Path
 from typing import Final
@@ -592,6 +592,41 @@ def read_tables(folder: Path, *, now: pd.Timestamp | None = None) -> Tables:
     if problems:
         raise TableError(problems)
     return check_tables(tables, now=now)
+
+
+def read_table(path: Path, name: str, required: Collection[str], *, now: pd.Timestamp | None = None) -> pd.DataFrame:
+    """Read one table from a Parquet or CSV file of any name and check it, holding it to fewer columns.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in `.parquet`, `.csv` or `.csv.gz`.
+    name : str
+        Table of the contract.
+    required : collection of str
+        Columns that have to be there, with a value in every row; all others of the contract may be missing.
+    now : Timestamp, optional
+        Where given, times after it are problems.
+
+    Returns
+    -------
+    DataFrame
+        Typed as by `check_tables`; rows keep their order, equal repeated rows are kept once.
+
+    Raises
+    ------
+    TableError
+        Where the file cannot be read, or rows break the contract.
+    """
+    table = CONTRACT[name]
+    optional = {column: {"required": column in required} for column in table.columns}
+    held = replace(table, schema=table.schema.update_columns(optional), key=table.key)
+    frame, problems = _check_table(held, _read_table(path), now)
+    if not problems and frame.empty:
+        problems.append(Problem(name, "", "no rows", "at least one row"))
+    if problems:
+        raise TableError(problems)
+    return frame
 
 
 def check_ending(path: Path) -> None:

@@ -3,8 +3,11 @@
 import tomllib
 from importlib import resources
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+T = TypeVar("T", bound=BaseModel)
 
 
 class _Section(BaseModel):
@@ -65,20 +68,35 @@ class ConfigError(ValueError):
     """A settings file that cannot be used; the message names the file and each key."""
 
 
-def read_config(path: Path | None = None) -> AuthenticityConfig:
-    """Read settings from `path`, or the shipped defaults.
+def read_settings(kind: type[T], path: Path | None = None) -> T:
+    """Read settings of one kind from a TOML file; their defaults where there is no path.
 
     Raises
     ------
     ConfigError
         Where the file is not TOML, a key is unknown or missing, or a value is out of range.
     """
-    shipped = resources.files("training").joinpath("configs", "authenticity.toml")
-    name = path.name if path else "authenticity.toml"
+    if path is None:
+        return kind()
     try:
-        text = path.read_text(encoding="utf-8") if path else shipped.read_text(encoding="utf-8")
-        return AuthenticityConfig.model_validate(tomllib.loads(text))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+        return _settings(kind, path.read_text(encoding="utf-8"), path.name)
+    except OSError as error:
+        message = f"{path.name}: {error}"
+        raise ConfigError(message) from error
+
+
+def read_config(path: Path | None = None) -> AuthenticityConfig:
+    """Read settings of the authenticity model from `path`, or the shipped defaults; raises as `read_settings`."""
+    if path is not None:
+        return read_settings(AuthenticityConfig, path)
+    shipped = resources.files("training").joinpath("configs", "authenticity.toml")
+    return _settings(AuthenticityConfig, shipped.read_text(encoding="utf-8"), shipped.name)
+
+
+def _settings(kind: type[T], text: str, name: str) -> T:
+    try:
+        return kind.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
         message = f"{name}: {error}"
         raise ConfigError(message) from error
     except ValidationError as error:
