@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 DONE, REFUSED, WRONG_USAGE = 0, 1, 2
 HOST = "127.0.0.1"
+#: First words of figures that are better the lower they are.
+LOWER_IS_BETTER = ("brier", "errors", "false_alarms", "flagged")
 
 app = typer.Typer(
     name="realreach",
@@ -45,6 +47,8 @@ out, err = Console(), Console(stderr=True)
 class Model(StrEnum):
     """Models that can be trained."""
 
+    accounts = "accounts"
+    comments = "comments"
     authenticity = "authenticity"
     all = "all"
 
@@ -52,6 +56,8 @@ class Model(StrEnum):
 class Benchmark(StrEnum):
     """What can be measured."""
 
+    accounts = "accounts"
+    comments = "comments"
     signals = "signals"
 
 
@@ -240,14 +246,38 @@ def _evaluation_tables(evaluation: "Evaluation") -> list[Table]:
 
 @app.command()
 def train(
-    model: Annotated[Model, typer.Argument(help="Which model.")],
+    model: Annotated[Model, typer.Argument(help="Which model; `all` trains each on simulated or generated data.")],
     data: Annotated[
         Path | None,
-        typer.Option(help="Folder of tables of creators taken to be organic; simulated creators where left out."),
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help=(
+                "authenticity: folder of tables of creators taken to be organic. accounts, comments: any folder; every "
+                "labelled set below it that is known, or has the contract's columns and a label, is trained on. "
+                "Simulated creators, generated accounts and comments where left out."
+            ),
+        ),
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
+    config: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="TOML file of settings.")] = None,
 ) -> None:
     """Train a model and register it as challenger; figures go to MLflow and to the terminal."""
+    if model is Model.all and (data or config):
+        raise typer.BadParameter("--data and --config are of one model; name it instead of all")
+    wanted = [one for one in Model if one is not Model.all] if model is Model.all else [model]
+    for one in wanted:
+        if one is Model.authenticity:
+            _train_authenticity(data, config)
+        else:
+            _train_labels(one.value, data, config)
+
+
+def _registered(name: str, version: int) -> None:
+    _say(f"Registered as challenger: {name} version {version}")
+    _say(f"Next: realreach promote {name} {version}")
+
+
+def _train_authenticity(data: Path | None, config: Path | None) -> None:
     from training.config import ConfigError, read_config
     from training.fitting import TooFewCreatorsError
     from training.runs import MixedCreatorsError, train_authenticity
@@ -261,32 +291,84 @@ def train(
         out.print(table)
     if trained.evaluation.too_easy:
         _say("The simulated world is too easy: the model separates it almost perfectly. It cannot be promoted.")
-    _say(f"Registered as challenger: {trained.name} version {trained.version}")
-    _say(f"Next: realreach promote {trained.name} {trained.version}")
+    _registered(trained.name, trained.version)
+
+
+def _train_labels(name: str, data: Path | None, config: Path | None) -> None:
+    from training.label_models import train_labels
+
+    try:
+        trained = train_labels(name, config, data, _say)
+    except ValueError as error:  # settings and sets: each says which file and what would be right
+        _refuse(error)
+    out.print(
+        _label_figures(f"{name}, trained on {trained.data}: by models that have not seen the source", trained.figures)
+    )
+    if trained.data == "simulated":
+        _say(
+            f"Simulated: these figures are of generated {name}; "
+            f"`realreach benchmark {name} --data DIR` measures on real ones."
+        )
+    _registered(trained.name, trained.version)
+
+
+def _label_figures(title: str, figures: "pd.DataFrame") -> Table:
+    """Figures of the account and comment models: value and interval, target, and the best floor."""
+    import pandas as pd
+
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for column in ("", "value", "95 %", "target", "best floor"):
+        table.add_column(column, justify="left" if not column else "right", no_wrap=column in ("value", "95 %"))
+    floors = [str(name) for name in figures.columns if str(name).startswith("floor_")]
+    before = ""
+    for row in figures.to_dict("records"):
+        if row["task"] != before:
+            table.add_row(Text(str(row["task"]).replace("_", " "), style="bold"))
+            before = row["task"]
+        own = {name: float(row[name]) for name in floors if pd.notna(row[name])}
+        lower = str(row["metric"]).startswith(LOWER_IS_BETTER)
+        best = sorted(own, key=own.__getitem__, reverse=not lower)[:1]
+        reached = "" if pd.isna(row["reached"]) else (" reached" if row["reached"] else " MISSED")
+        table.add_row(
+            f"  {str(row['metric']).replace('_', ' ')}",
+            _figure(float(row["value"])),
+            f"{_figure(float(row['low']))}–{_figure(float(row['high']))}" if pd.notna(row["low"]) else "",
+            "" if pd.isna(row["target"]) else f"{'≤' if lower else '≥'} {_figure(float(row['target']))}{reached}",
+            "".join(f"{_figure(own[name])} {name.removeprefix('floor_').replace('_', ' ')}" for name in best),
+        )
+    return table
 
 
 @app.command()
 def promote(
-    model: Annotated[Model, typer.Argument(help="Which model.")],
+    model: Annotated[Model, typer.Argument(help="Which model; `all` promotes each one's challenger.")],
     version: Annotated[int | None, typer.Argument(min=1, help="Which version; the challenger where left out.")] = None,
 ) -> None:
     """Hold a registered version against the gates; where all pass, make it champion."""
+    if model is Model.all and version:
+        raise typer.BadParameter("a version is of one model; name it instead of all")
+    for one in [one for one in Model if one is not Model.all] if model is Model.all else [model]:
+        _promote(one.value, version)
+
+
+def _promote(name: str, version: int | None) -> None:
+    from training.label_models import TASKS, promote_labels
     from training.runs import promote_authenticity
     from training.tracking import CorruptModelError, ModelNotFoundError
 
     try:
-        promoted, gates = promote_authenticity(version)
+        promoted, gates = promote_labels(name, version) if name in TASKS else promote_authenticity(version)
     except (ModelNotFoundError, CorruptModelError) as error:
-        _refuse(error, "Train one with `realreach train authenticity`.")
-    table = Table(title=f"Gates of authenticity version {promoted}", title_justify="left", box=SIMPLE_HEAD)
+        _refuse(error, f"Train one with `realreach train {name}`.")
+    table = Table(title=f"Gates of {name} version {promoted}", title_justify="left", box=SIMPLE_HEAD)
     for column in ("gate", "passed", "why"):
         table.add_column(column)
     for gate in gates:
         table.add_row(gate.name, "yes" if gate.passed else "NO", gate.words)
     out.print(table)
     if not all(gate.passed for gate in gates):
-        _refuse(f"authenticity version {promoted} was not promoted: a gate says no")
-    _say(f"authenticity version {promoted} is champion")
+        _refuse(f"{name} version {promoted} was not promoted: a gate says no")
+    _say(f"{name} version {promoted} is champion")
 
 
 @app.command()
@@ -494,6 +576,87 @@ def _peers_summary(made: "Peers") -> str:
     return "\n".join(lines)
 
 
+RowsFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Parquet or CSV, by its ending.")]
+
+
+@app.command("score-accounts")
+def score_accounts_(
+    file: RowsFile,
+    scores: OutFile,
+    base_rate: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001, max=0.999, help="Share of fakes that probabilities shall assume; the model's own where left out."
+        ),
+    ] = None,
+) -> None:
+    """Score accounts (followers, likers, commenters): how likely each is fake, and how many of them all are.
+
+    Needs the column account_id and, of followers, following and posts_count, at least two; whatever else of the
+    accounts table is there is read too.
+    """
+    from features.tables import TableError, read_table, write_frame
+    from training.accounts import score_accounts
+
+    loaded, version_ = _champion("accounts")
+    try:
+        accounts = read_table(file, "accounts", ["account_id"])
+    except TableError as error:
+        _refuse_tables(error, file)
+    frame = score_accounts(loaded, accounts, base_rate=base_rate)
+    frame.insert(len(frame.columns), "model_data", loaded.metadata["data"])
+    write_frame(frame, scores)
+    assessed = int(frame["assessed"].sum())
+    _say(f"{assessed:,} of {len(frame):,} accounts assessed, by a model trained on {loaded.metadata['data']} accounts")
+    if assessed:
+        share = loaded.share(accounts)
+        _say(
+            f"Estimated share of fakes among them: {share.share:.1%} ({share.low:.1%}–{share.high:.1%}); "
+            f"probabilities assume {base_rate or loaded.base_rate:.0%}"
+        )
+    _say(f"Wrote {scores}: accounts version {version_}")
+
+
+@app.command("score-comments")
+def score_comments_(
+    file: RowsFile,
+    scores: OutFile,
+) -> None:
+    """Score comments: how likely each is advertising, a scam or otherwise inauthentic, by its text.
+
+    Needs the column text; author_id tells copies by several people from one person's, and what else is there is kept.
+    """
+    from features.tables import TableError, read_table, write_frame
+    from training.comments import score_comments
+
+    loaded, version_ = _champion("comments")
+    try:
+        comments = read_table(file, "comments", ["text"])
+    except TableError as error:
+        _refuse_tables(error, file)
+    frame = score_comments(loaded, comments)
+    frame.insert(len(frame.columns), "model_data", loaded.metadata["data"])
+    write_frame(frame, scores)
+    assessed = int(frame["assessed"].sum())
+    _say(f"{assessed:,} of {len(frame):,} comments assessed, by a model trained on {loaded.metadata['data']} comments")
+    flagged = int(frame["flagged"].fillna(False).sum())
+    _say(f"{flagged:,} look inauthentic (probability of {loaded.threshold:.2f} or more under posts)")
+    _say(f"Wrote {scores}: comments version {version_}")
+
+
+def _champion(name: str) -> tuple[Any, int]:
+    """Champion of accounts or comments, and its version."""
+    from training.label_models import load_labels
+    from training.tracking import CorruptModelError, ModelNotFoundError
+
+    hint = f"Train and promote one with `realreach train {name}` and `realreach promote {name}`."
+    try:
+        version_, loaded = load_labels(name)
+    except (ModelNotFoundError, CorruptModelError, ValueError) as error:
+        _refuse(error, hint)
+    return loaded, version_
+
+
 @app.command()
 def recommend(
     *,
@@ -581,18 +744,31 @@ def _print_shortlist(frame: "pd.DataFrame", words: Any) -> None:
 def benchmark(
     name: Annotated[Benchmark, typer.Argument(help="What to measure.")],
     creators: Annotated[
-        int, typer.Option(min=100, help="Simulated creators that the engines are compared on.")
+        int, typer.Option(min=100, help="signals: simulated creators that the engines are compared on.")
     ] = 20_000,
     data: Annotated[
         Path | None,
-        typer.Option(exists=True, file_okay=False, help="Folder of tables with comments; simulated where left out."),
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help=(
+                "accounts, comments: folder below which labelled sets lie. "
+                "signals: folder of tables with comments; simulated where left out."
+            ),
+        ),
     ] = None,
     scale: Annotated[
-        int | None, typer.Option(min=1, help="Instead: all signals of so many creators, by partitions.")
+        int | None, typer.Option(min=1, help="signals, instead: all signals of so many creators, by partitions.")
     ] = None,
-    json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
+    draws: Annotated[int, typer.Option(min=20, help="accounts, comments: draws of each bootstrap interval.")] = 500,
+    json: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write the figures to this file.")] = None,
 ) -> None:
-    """Measure on this machine; read the ratios, for seconds depend on what else runs."""
+    """Measure: models on sets that they have not seen; speed on this machine, where ratios say more than seconds."""
+    if name is not Benchmark.signals:
+        if data is None:
+            raise typer.BadParameter(f"benchmark {name.value} needs --data: the folder below which labelled sets lie")
+        _benchmark_labels(name.value, data, draws, json)
+        return
     from json import dumps, loads
 
     from training.benchmark import benchmark_signals
@@ -605,6 +781,25 @@ def benchmark(
         figures[section.name] = loads(section.figures.to_json(orient="index"))
     if json:
         json.write_text(dumps({"benchmark": name.value, **figures}, indent=1), encoding="utf-8")
+
+
+def _benchmark_labels(name: str, data: Path, draws: int, json: Path | None) -> None:
+    from json import dumps, loads
+
+    from training.benchmark_accounts import benchmark_accounts
+    from training.benchmark_comments import benchmark_comments
+
+    try:
+        if name == "accounts":
+            figures = benchmark_accounts(data, draws=draws, progress=_say)
+        else:
+            figures = benchmark_comments(data, draws=draws, progress=_say)
+    except ValueError as error:
+        _refuse(error)
+    out.print(_label_figures(f"{name}: every figure by a model that has not seen the source", figures))
+    if json:
+        rows = loads(figures.to_json(orient="records"))
+        json.write_text(dumps({"benchmark": name, "figures": rows}, indent=1), encoding="utf-8")
 
 
 def _figures_table(title: str, figures: "pd.DataFrame") -> Table:

@@ -26,7 +26,8 @@ from training.simulation import simulate_creators
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = [
-    "benchmark", "check", "demo", "import", "peers", "promote", "recommend", "score", "serve", "signals", "train",
+    "benchmark", "check", "demo", "import", "peers", "promote", "recommend", "score", "score-accounts",
+    "score-comments", "serve", "signals", "train",
 ]  # fmt: skip
 
 
@@ -93,6 +94,10 @@ def test_the_version_is_that_of_the_package():
         ["recommend", "--brief", "x", "--k", "0"],
         ["recommend", "--brief", "x", "--min-authenticity", "1.5"],
         ["promote", "authenticity", "first"],
+        ["train", "all", "--data", "."],
+        ["promote", "all", "1"],
+        ["benchmark", "accounts"],
+        ["score-accounts", "nowhere.csv", "--out", "s.csv"],
         ["nonsense"],
     ],
 )
@@ -472,3 +477,106 @@ def test_written_frames_are_whole_or_absent(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         write_frame(pd.DataFrame({"a": [1]}), tmp_path / "a.parquet")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def labels_home(tmp_path_factory) -> Path:
+    """A home whose champions of accounts and comments are small, trained on generated rows by the command line."""
+    home = tmp_path_factory.mktemp("labels")
+    settings = {
+        "accounts": "simulated = 2000\nworlds = 8\nmembers = 2\ntrees = 40\n",
+        "comments": "simulated = 2000\ntrees = 30\nfolds = 2\n",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setenv("REALREACH_HOME", str(home))
+        for name, text in settings.items():
+            (home / f"{name}.toml").write_text(text)
+            code, said = run("train", name, "--config", home / f"{name}.toml")
+            assert code == 0, said
+            assert "imulated" in said
+            code, said = run("promote", name)
+            assert code == 0, said
+            assert f"{name} version 1 is champion" in said
+    return home
+
+
+def test_accounts_from_a_file_to_scores_and_their_share(labels_home, monkeypatch, tmp_path):
+    monkeypatch.setenv("REALREACH_HOME", str(labels_home))
+    cheap = {"followers": 12, "following": 3100, "posts_count": 0, "bio_length": 0, "has_picture": False}
+    person = {"followers": 420, "following": 380, "posts_count": 90, "bio_length": 40, "has_picture": True}
+    rows = [{"account_id": f"a{number}", **(cheap if number < 10 else person)} for number in range(40)]
+    rows.append({"account_id": "unknown", "followers": 5})
+    pd.DataFrame(rows).to_csv(tmp_path / "accounts.csv", index=False)
+    code, said = run("score-accounts", tmp_path / "accounts.csv", "--out", tmp_path / "scored.parquet")
+    assert code == 0, said
+    assert "40 of 41 accounts assessed, by a model trained on simulated accounts" in said
+    assert "Estimated share of fakes" in said
+    scored = pd.read_parquet(tmp_path / "scored.parquet").set_index("account_id")
+    assert scored["fake_probability"].iloc[:10].min() > 0.5 > scored["fake_probability"].iloc[10:40].max()
+    inside = scored["fake_low"].le(scored["fake_probability"]) & scored["fake_probability"].le(scored["fake_high"])
+    assert inside.iloc[:40].all()
+    assert pd.isna(scored.loc["unknown", "fake_probability"])
+    assert "at least 2 of" in scored.loc["unknown", "reason"]
+    assert set(scored["model_data"]) == {"simulated"}
+    code, _ = run("score-accounts", tmp_path / "accounts.csv", "--out", tmp_path / "rare.csv", "--base-rate", 0.01)
+    assert code == 0
+    rare = pd.read_csv(tmp_path / "rare.csv").set_index("account_id")
+    assert (rare["fake_probability"].iloc[:40] < scored["fake_probability"].iloc[:40]).all()
+
+
+def test_comments_from_a_file_to_scores(labels_home, monkeypatch, tmp_path):
+    monkeypatch.setenv("REALREACH_HOME", str(labels_home))
+    texts = [
+        "Check out my channel and subscribe, free followers at http://bit.ly/x",
+        "vay tiền nhanh lãi thấp, liên hệ zalo 0912345678",
+        "I had the same camera for years, the autofocus got better with the update",
+        "nice",
+        "   ",
+    ]
+    pd.DataFrame({"text": texts, "author_id": list("abcde")}).to_csv(tmp_path / "comments.csv", index=False)
+    code, said = run("score-comments", tmp_path / "comments.csv", "--out", tmp_path / "scored.csv")
+    assert code == 0, said
+    assert "4 of 5 comments assessed, by a model trained on simulated comments" in said
+    scored = pd.read_csv(tmp_path / "scored.csv")
+    assert scored["text"].tolist()[:4] == texts[:4]
+    spam, loan, honest, filler, empty = scored["inauthentic_probability"]
+    assert min(spam, loan) > 0.5 > max(honest, filler)
+    assert pd.isna(empty)
+
+
+@pytest.mark.parametrize(
+    ("command", "text", "problem"),
+    [
+        ("score-accounts", "account_id,followers\na,many\n", "accounts.followers, row 1: 'many'"),
+        ("score-accounts", "followers,following\n1,2\n", "accounts.account_id: missing"),
+        ("score-comments", "comment\nhello\n", "comments.text: missing"),
+        ("score-comments", "text\n", "comments: no rows"),
+    ],
+)
+def test_rows_that_cannot_be_scored_are_named(labels_home, monkeypatch, tmp_path, command, text, problem):
+    monkeypatch.setenv("REALREACH_HOME", str(labels_home))
+    (tmp_path / "rows.csv").write_text(text)
+    code, said = run(command, tmp_path / "rows.csv", "--out", tmp_path / "out" / "scored.csv")
+    assert code == realreach.REFUSED
+    assert problem in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_scoring_rows_without_a_champion_says_how_to_get_one(tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("REALREACH_HOME", str(tmp_path / "home"))
+    (tmp_path / "rows.csv").write_text("text\nhello\n")
+    code, said = run("score-comments", tmp_path / "rows.csv", "--out", tmp_path / "scored.csv")
+    assert code == realreach.REFUSED
+    assert "realreach train comments" in said
+
+
+def test_training_on_a_folder_without_labelled_sets_is_refused(labels_home, monkeypatch, tmp_path):
+    monkeypatch.setenv("REALREACH_HOME", str(labels_home))
+    for name in ("accounts", "comments"):
+        code, said = run("train", name, "--data", tmp_path)
+        assert code == realreach.REFUSED
+        assert f"no labelled {name}" in said
+        code, said = run("benchmark", name, "--data", tmp_path)
+        assert code == realreach.REFUSED

@@ -129,6 +129,40 @@ def check_gates(
     return [*gates, _not_worse(metadata, champion_metadata, champion_version, floors)]
 
 
+def check_label_gates(
+    metadata: Mapping[str, Any], champion_metadata: Mapping[str, Any] | None, current_inputs: str
+) -> list[Gate]:
+    """Hold a model of accounts or comments against its gates.
+
+    Parameters
+    ----------
+    metadata, champion_metadata : mapping
+        As `training.label_models` writes them: in `heads`, `head_floors` and `composite` as `Metadata`, by source that
+        was left out of training; `composite` is the worst of them. None where there is no champion.
+    current_inputs : str
+        Digest of what the code at hand reads of a row.
+    """
+    heads, floors = metadata.get("heads", {}), metadata.get("head_floors", {})
+    if not heads:
+        return [Gate("unseen sources", False, math.nan, math.nan, "no source was left out of training")]
+    above = [_above(source, row, floors.get(source, {}), _EQUAL_FLOOR) for source, row in heads.items()]
+    probabilities = [
+        _ceiling(
+            f"probabilities: {source}",
+            _figure(row, "brier"),
+            _figure(row, "brier_of_base_rate"),
+            f"Brier score on unseen {source}, corrected for its share, beside that of the share alone,",
+        )
+        for source, row in heads.items()
+    ]
+    return [
+        _registry(metadata, current_inputs),
+        *above,
+        *probabilities,
+        _not_worse(metadata, champion_metadata, None, above),
+    ]
+
+
 def _registry(metadata: Mapping[str, Any], current: str) -> Gate:
     trained = metadata.get("registry_hash")
     if trained == current:
