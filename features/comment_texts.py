@@ -29,7 +29,7 @@ from features.texts import (
     SPACE,
     TABLE,
     Texts,
-    _code_points,
+    code_points,
     mixed,
     phrase_hashes,
     positions,
@@ -37,7 +37,7 @@ from features.texts import (
     sums_of,
     word_runs,
 )
-from features.wording import ENGLISH, LATIN, VIETNAMESE, _covered, is_generic, languages_of, words_in
+from features.wording import ENGLISH, LATIN, VIETNAMESE, covered, is_generic, languages_of, words_in
 
 #: Marks that stand for what is replaced, from the private use area: they occur in no text that means something.
 LINK_MARK, EMAIL_MARK, PHONE_MARK, PRICE_MARK, MENTION_MARK = "\ue000", "\ue001", "\ue002", "\ue003", "\ue004"
@@ -295,7 +295,7 @@ def _marked(lowered: pa.Array) -> tuple[pa.Array, dict[str, np.ndarray]]:
 
 def _flat(marked: pa.Array) -> _Flat:
     """Code points with one blank between words, digits as 0, and no run longer than LONGEST_RUN."""
-    raw, ends = _code_points(marked)
+    raw, ends = code_points(marked)
     rows = np.repeat(np.arange(len(marked)), np.diff(ends))
     classes = _classes()[np.minimum(raw, TABLE)]
     codes = np.where(classes == 0, np.uint32(SPACE), raw)
@@ -396,7 +396,7 @@ def _run_lengths(codes: np.ndarray, rows: np.ndarray, texts: int) -> np.ndarray:
 def _shares(original: pa.Array, marks: dict[str, np.ndarray], flat: _Flat, folded: Texts) -> dict[str, np.ndarray]:
     """Columns of `form_signals` by name, and the visible characters of each text."""
     texts = len(original)
-    raw, ends = _code_points(original)
+    raw, ends = code_points(original)
     rows = np.repeat(np.arange(texts), np.diff(ends))
     inside = np.minimum(raw, TABLE)
     kind = _classes()[inside]
@@ -457,7 +457,7 @@ def _shares(original: pa.Array, marks: dict[str, np.ndarray], flat: _Flat, folde
 def phrase_words(folded: Texts, lists: dict[int, np.ndarray]) -> np.ndarray:
     """How many words of each text stand inside listed phrases, int64 of shape (texts,)."""
     rows = np.repeat(np.arange(folded.letters.size), folded.word_counts)
-    return np.bincount(rows[_covered(folded.words, rows, lists)], minlength=folded.letters.size)
+    return np.bincount(rows[covered(folded.words, rows, lists)], minlength=folded.letters.size)
 
 
 def read_comments(texts: pd.Series) -> CommentTexts:

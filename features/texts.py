@@ -195,7 +195,7 @@ def _arrow(texts: pd.Series) -> pa.Array:
     return pc.fill_null(array, "")
 
 
-def _code_points(array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+def code_points(array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """Code points of all texts, uint32, and where each text begins and the last ends, int64 of shape (texts + 1,)."""
     _, offsets, data = array.buffers()
     if data is None or len(array) == 0:
@@ -241,7 +241,7 @@ def read_texts(texts: pd.Series) -> Texts:
     if link.any():
         found = pa.array(link)
         array = pc.replace_with_mask(array, found, pc.replace_substring_regex(array.filter(found), LINK, " "))
-    raw, ends = _code_points(array)
+    raw, ends = code_points(array)
     looked_up = np.minimum(raw, TABLE)
     kinds, folded = table.kinds[looked_up], table.folded[looked_up]
     above = np.flatnonzero(looked_up == TABLE)

@@ -56,7 +56,7 @@ def _among(hashes: np.ndarray, listed: np.ndarray) -> np.ndarray:
     return found
 
 
-def _covered(words: np.ndarray, text: np.ndarray, listed: Mapping[int, np.ndarray]) -> np.ndarray:
+def covered(words: np.ndarray, text: np.ndarray, listed: Mapping[int, np.ndarray]) -> np.ndarray:
     """Which words stand inside a listed phrase; `text` numbers the text of each word."""
     inside = np.zeros(words.size, dtype=bool)
     for length, hashes in listed.items():
@@ -78,7 +78,7 @@ def words_in(texts: Texts, name: str, chosen: np.ndarray | None = None) -> np.nd
     """How many words of each text (of those chosen) stand inside phrases of a list, int64 of shape (texts,)."""
     chosen = np.arange(texts.letters.size) if chosen is None else chosen
     words, text = _words_of(texts, chosen)
-    return np.bincount(text[_covered(words, text, _lists()[name])], minlength=chosen.size)
+    return np.bincount(text[covered(words, text, _lists()[name])], minlength=chosen.size)
 
 
 def is_generic(texts: Texts) -> np.ndarray:
@@ -86,8 +86,8 @@ def is_generic(texts: Texts) -> np.ndarray:
     few = np.flatnonzero((texts.word_counts > 0) & (texts.word_counts <= phrases.GENERIC_WORDS))
     counts = texts.word_counts[few]
     words, text = _words_of(texts, few)
-    praised = _covered(words, text, _lists()["generic"])
-    inside = praised | _covered(words, text, _lists()["filler"])
+    praised = covered(words, text, _lists()["generic"])
+    inside = praised | covered(words, text, _lists()["filler"])
     generic = np.zeros(texts.letters.size, dtype=bool)
     generic[few] = (np.bincount(text[inside], minlength=few.size) == counts) & (
         np.bincount(text[praised], minlength=few.size) > 0
