@@ -640,7 +640,10 @@ def score_comments_(
     assessed = int(frame["assessed"].sum())
     _say(f"{assessed:,} of {len(frame):,} comments assessed, by a model trained on {loaded.metadata['data']} comments")
     flagged = int(frame["flagged"].fillna(False).sum())
-    _say(f"{flagged:,} look inauthentic (probability of {loaded.threshold:.2f} or more under posts)")
+    _say(
+        f"{flagged:,} with signals consistent with advertising, scams or bought praise "
+        f"(probability of {loaded.threshold:.2f} or more under posts)"
+    )
     _say(f"Wrote {scores}: comments version {version_}")
 
 

@@ -43,9 +43,9 @@ from training.metrics import logistic_line
 PASS: Final = 8_192
 #: Threads that passes are dealt to.
 THREADS: Final = 2
-#: Copies beside a comment, their authors, and letters of its text, that make it one of a pattern and not a coincidence;
-#: texts of fewer letters are written by many people independently (features.comments).
-LEAST_COPIES, LEAST_AUTHORS, COPY_LETTERS = 2, 2, 12
+#: Copies beside a comment, their authors, and letters and words of its text, that make it one of a pattern and not a
+#: coincidence; shorter texts are written by many people independently (features.comments).
+LEAST_COPIES, LEAST_AUTHORS, COPY_LETTERS, COPY_WORDS = 2, 2, 20, 5
 #: Why a comment was not assessed, or how it was (messages to translate).
 EMPTY: Final = "no text"
 BY_FORM: Final = "language is not covered: judged by form, not by words"
@@ -315,6 +315,7 @@ class CommentModel:
                 "reason": pd.Series(_worded(reasons), index=texts.index, dtype=TEXT),
                 "hash": read.hashes,
                 "letters": read.letters,
+                "words": np.rint(np.expm1(read.form[:, FORM.index("words_log")])).astype(np.int64),
             },
             index=texts.index,
         )
@@ -613,7 +614,7 @@ def score_comments(model: CommentModel, comments: pd.DataFrame) -> pd.DataFrame:
         raise ValueError(message)
     scored = model.score(comments["text"], comments.get("domain"))
     hashes = scored.pop("hash").to_numpy()
-    letters = scored.pop("letters").to_numpy()
+    letters, words = scored.pop("letters").to_numpy(), scored.pop("words").to_numpy()
     worded = hashes != 0
     _, group, size = np.unique(hashes, return_inverse=True, return_counts=True)
     copies = np.where(worded, size[group] - 1, 0)
@@ -621,7 +622,8 @@ def score_comments(model: CommentModel, comments: pd.DataFrame) -> pd.DataFrame:
     if "author_id" in comments:
         pairs = pd.DataFrame({"group": group, "author": comments["author_id"].to_numpy()}).drop_duplicates()
         authors = np.bincount(pairs["group"].to_numpy(), minlength=size.size)
-    pattern = (copies >= LEAST_COPIES) & (letters >= COPY_LETTERS) & (authors[group] >= LEAST_AUTHORS)
+    long = (letters >= COPY_LETTERS) & (words >= COPY_WORDS)
+    pattern = (copies >= LEAST_COPIES) & long & (authors[group] >= LEAST_AUTHORS)
     unnamed = scored["kind"].isna().to_numpy() & scored["assessed"].to_numpy()
     scored.loc[pattern & unnamed, "kind"] = "copy_paste"
     scored["copies"] = copies
