@@ -301,7 +301,8 @@ class CommentModel:
         kinds = np.where(flagged, "spam", "").astype("<U16")
         suspects = np.flatnonzero(flagged)
         kinds[suspects[self.scam.logits(read.take(suspects)) > 0]] = "scam"
-        kinds = np.where(read.generic, "generic_filler", kinds)
+        # an offer of followers is a stock phrase too: what is flagged keeps the kind that says why
+        kinds = np.where(read.generic & ~flagged, "generic_filler", kinds)
         reasons = np.where(foreign, BY_FORM, np.where(read.letters == 0, NO_WORDS, ""))
         reasons = np.where(assessed, reasons, EMPTY)
         shown = pd.array(np.asarray(flagged), dtype="boolean")
