@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 DONE, REFUSED, WRONG_USAGE = 0, 1, 2
 HOST = "127.0.0.1"
+#: Accounts from which on resampling them says something of how uncertain their share of fakes is.
+LEAST_SAMPLE = 30
 #: First words of figures that are better the lower they are.
 LOWER_IS_BETTER = ("brier", "errors", "false_alarms", "flagged")
 
@@ -608,7 +610,9 @@ def score_accounts_(
     write_frame(frame, scores)
     assessed = int(frame["assessed"].sum())
     _say(f"{assessed:,} of {len(frame):,} accounts assessed, by a model trained on {loaded.metadata['data']} accounts")
-    if assessed:
+    if assessed < LEAST_SAMPLE:
+        _say(f"Too few for an estimate of the share of fakes among them: {LEAST_SAMPLE} assessed accounts are needed")
+    else:
         share = loaded.share(accounts)
         _say(
             f"Estimated share of fakes among them: {share.share:.1%} ({share.low:.1%}–{share.high:.1%}); "
