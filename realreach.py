@@ -60,6 +60,7 @@ class Benchmark(StrEnum):
 
     accounts = "accounts"
     comments = "comments"
+    authenticity = "authenticity"
     signals = "signals"
 
 
@@ -255,8 +256,9 @@ def train(
             exists=True,
             file_okay=False,
             help=(
-                "authenticity: folder of tables of creators taken to be organic. accounts, comments: any folder; every "
-                "labelled set below it that is known, or has the contract's columns and a label, is trained on. "
+                "authenticity: folder of tables of creators taken to be organic, or of such folders; simulated ones "
+                "are learnt from too. accounts, comments: any folder; every labelled set below it that is known, or "
+                "has the contract's columns and a label, is trained on. "
                 "Simulated creators, generated accounts and comments where left out."
             ),
         ),
@@ -284,9 +286,8 @@ def _train_authenticity(data: Path | None, config: Path | None) -> None:
     from training.fitting import TooFewCreatorsError
     from training.runs import MixedCreatorsError, train_authenticity
 
-    tables = _read(data) if data else None
     try:
-        trained = train_authenticity(read_config(config), tables, data.resolve().name if data else "", progress=_say)
+        trained = train_authenticity(read_config(config), _read_sources(data) if data else None, progress=_say)
     except (ConfigError, TooFewCreatorsError, MixedCreatorsError) as error:
         _refuse(error)
     for table in _evaluation_tables(trained.evaluation):
@@ -294,6 +295,16 @@ def _train_authenticity(data: Path | None, config: Path | None) -> None:
     if trained.evaluation.too_easy:
         _say("The simulated world is too easy: the model separates it almost perfectly. It cannot be promoted.")
     _registered(trained.name, trained.version)
+
+
+def _read_sources(data: Path) -> dict[str, "Tables"]:
+    """Tables of a folder by its name; where it has no creators table, those of each folder in it that has one."""
+    if any(data.glob("creators.*")):
+        return {data.resolve().name: _read(data)}
+    folders = sorted(path for path in data.iterdir() if path.is_dir() and any(path.glob("creators.*")))
+    if not folders:
+        _refuse(ValueError(f"{data}: no creators table in it, nor in a folder of it"))
+    return {folder.name: _read(folder) for folder in folders}
 
 
 def _train_labels(name: str, data: Path | None, config: Path | None) -> None:
@@ -760,17 +771,27 @@ def benchmark(
             file_okay=False,
             help=(
                 "accounts, comments: folder below which labelled sets lie. "
-                "signals: folder of tables with comments; simulated where left out."
+                "authenticity: folder of tables of creators taken to be organic, or of such folders; simulated where "
+                "left out. signals: folder of tables with comments; simulated where left out."
             ),
         ),
     ] = None,
     scale: Annotated[
         int | None, typer.Option(min=1, help="signals, instead: all signals of so many creators, by partitions.")
     ] = None,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="authenticity: models, each with a split, vendors and campaigns of its own.")
+    ] = 5,
+    config: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="authenticity: TOML file of settings.")
+    ] = None,
     draws: Annotated[int, typer.Option(min=20, help="accounts, comments: draws of each bootstrap interval.")] = 500,
     json: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write the figures to this file.")] = None,
 ) -> None:
     """Measure: models on sets that they have not seen; speed on this machine, where ratios say more than seconds."""
+    if name is Benchmark.authenticity:
+        _benchmark_authenticity(data, config, seeds, json)
+        return
     if name is not Benchmark.signals:
         if data is None:
             raise typer.BadParameter(f"benchmark {name.value} needs --data: the folder below which labelled sets lie")
@@ -788,6 +809,28 @@ def benchmark(
         figures[section.name] = loads(section.figures.to_json(orient="index"))
     if json:
         json.write_text(dumps({"benchmark": name.value, **figures}, indent=1), encoding="utf-8")
+
+
+def _benchmark_authenticity(data: Path | None, config: Path | None, seeds: int, json: Path | None) -> None:
+    from json import dumps, loads
+
+    from training.benchmark_authenticity import benchmark_authenticity
+    from training.config import ConfigError, read_config
+    from training.fitting import TooFewCreatorsError
+    from training.runs import MixedCreatorsError
+
+    figures = {}
+    try:
+        sources = _read_sources(data) if data else None
+        for section in benchmark_authenticity(read_config(config), sources, seeds=seeds, progress=_say):
+            out.print(_figures_table(section.title, section.figures))
+            for note in section.notes:
+                _say(note)
+            figures[section.name] = loads(section.figures.to_json(orient="records"))
+    except (ConfigError, TooFewCreatorsError, MixedCreatorsError) as error:
+        _refuse(error)
+    if json:
+        json.write_text(dumps({"benchmark": "authenticity", **figures}, indent=1), encoding="utf-8")
 
 
 def _benchmark_labels(name: str, data: Path, draws: int, json: Path | None) -> None:
@@ -811,10 +854,11 @@ def _benchmark_labels(name: str, data: Path, draws: int, json: Path | None) -> N
 
 def _figures_table(title: str, figures: "pd.DataFrame") -> Table:
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for column in (figures.index.name, *figures.columns):
+    shown = figures if figures.index.name is None else figures.reset_index()
+    for number, column in enumerate(shown.columns):
         heading = str(column).replace("_per_second", "/s").replace("_", " ")
-        table.add_column(heading, justify="right" if column != figures.index.name else "left")
-    for row in figures.reset_index().astype("object").fillna("").itertuples(index=False):
+        table.add_column(heading, justify="right" if number and shown[column].dtype != "str" else "left")
+    for row in shown.astype("object").fillna("").itertuples(index=False):
         table.add_row(*(_figure(value) for value in row))
     return table
 

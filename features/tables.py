@@ -283,6 +283,13 @@ REQUIRED_TABLES = ("creators", "posts")
 _OF_A_CREATOR = ("posts", "snapshots", "comments", "audience")
 
 
+def of_creators(tables: Tables, ids: pd.Index) -> Tables:
+    """Rows of these creators; tables without creators stay whole."""
+    return {
+        name: frame[frame["creator_id"].isin(ids)] if "creator_id" in frame else frame for name, frame in tables.items()
+    }
+
+
 def tier_of(followers: pd.Series) -> pd.Series:
     """Tier by followers: nano below 10k, micro below 100k, macro below 1M, mega above; null where unknown.
 

@@ -19,8 +19,6 @@ from training.authenticity import NEEDS, NO_HEAD
 _PROFILE = ("platform", "handle", "display_name", "niche", "country", "language")
 #: Posts, days, comments or accounts that a piece of evidence points at.
 ROWS_POINTED_AT = 3
-#: Shares of manufactured followers, likes, views and comments: columns of the contract that no model estimates yet.
-_SHARES = ("followers", "likes", "views", "comments")
 
 
 def _last(events: Events, column: str) -> np.ndarray:
@@ -117,12 +115,10 @@ def score_tables(
     signals = compute_signals(histories)
     scores = loaded.model.score(signals)
     evidence = _with_rows(histories, loaded.model.evidence(signals, scores, histories.creators["platform"]))
-    shares = {f"inauthentic_{what}_share{end}": np.nan for what in _SHARES for end in ("", "_low", "_high")}
     frame = (
         _profiles(histories)
         .join(_with_reasons(scores, evidence, loaded.model.heads))
         .assign(
-            **shares,
             growth_28d=signals["follower_growth_28d"],
             profile_text=profile_texts(tables, as_of, imported_at=imported_at),
             model_name=loaded.name,

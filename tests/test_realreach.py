@@ -402,7 +402,7 @@ def test_a_wrong_setting_is_named(tmp_path, small_config):
 def write_config(path: Path, config) -> Path:
     lines = []
     for section, keys in config.model_dump().items():
-        lines += [f"[{section}]", *(f"{key} = {value}" for key, value in keys.items())]
+        lines += [f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items())]
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
 

@@ -3,7 +3,8 @@
 A head is a small bag of LightGBM boosters, each trained on its own resample of creators. Their mean is calibrated on
 creators unseen in training; their spread, each through a calibrator fitted to a resample too, gives the interval. A
 head abstains where a history lacks what it reads. Authenticity is the calibrated probability that no kind of
-manipulation is there.
+manipulation is there. What part of the followers, likes, views and comments is manufactured is estimated by models of
+its own (`training.shares`): a probability of some is no estimate of how much.
 """
 
 import json
@@ -22,6 +23,8 @@ from scipy.stats import t as student_t
 from features.signals import SIGNALS, registry_hash
 from features.tables import HEADS
 from training.calibration import Calibrator
+from training.quantification import shift_prior
+from training.shares import ShareModel
 
 #: Coverage of the interval around a probability.
 INTERVAL = 0.90
@@ -54,6 +57,14 @@ NEEDS: Mapping[str, tuple[str, str]] = {
         "comments_per_like_log_mad_all",
         "needs at least 8 posts with like and comment counts, seen 2 days after publication or later",
     ),
+}
+
+#: The head whose needs a share has too: a share of what is not counted cannot be estimated.
+SHARE_NEEDS: Mapping[str, str] = {
+    "followers": "bought_followers",
+    "likes": "bought_likes",
+    "views": "bought_views",
+    "comments": "comment_bots",
 }
 
 #: Why a head that the model was not trained for abstains (a message to translate).
@@ -193,6 +204,8 @@ class AuthenticityModel:
         As a head's `resampled`.
     typical : mapping of platform to mapping of signal to (low, high)
         10 % and 90 % quantiles over the training creators without manipulation.
+    shares : mapping of str to ShareModel
+        By count: followers, likes, views, comments.
     metadata : mapping
         What it was trained on and how it was measured; "data" is "simulated" or the name of the histories.
     """
@@ -201,28 +214,45 @@ class AuthenticityModel:
     composite: Calibrator
     composite_resampled: tuple[Calibrator, ...]
     typical: Mapping[str, Mapping[str, tuple[float, float]]]
+    shares: Mapping[str, ShareModel]
     metadata: Mapping[str, Any]
 
-    def score(self, signals: pd.DataFrame) -> pd.DataFrame:
+    @property
+    def base_rate(self) -> float:
+        """Share of training creators with some manipulation: what probabilities assume where nothing else is said."""
+        return 1 - float(self.metadata["base_authenticity"])
+
+    def score(self, signals: pd.DataFrame, *, base_rate: float | None = None) -> pd.DataFrame:
         """Score creators from their signals.
 
         Parameters
         ----------
         signals : DataFrame
             As `features.signals.compute_signals` returns it.
+        base_rate : float, optional
+            Share of these creators taken to have some manipulation, in (0, 1); that of training where left out. The
+            share of each kind is taken to change in proportion. Flags and estimated shares do not depend on it.
 
         Returns
         -------
         DataFrame
             By creator_id: `authenticity` with `_low` and `_high`; for each head `<head>_probability`, `_low`, `_high`,
-            `_flagged` (boolean) and `_assessed` (bool). Null where not assessed.
+            `_flagged` (boolean) and `_assessed` (bool); for each count `inauthentic_<count>_share`, `_low`, `_high`.
+            Null where not assessed.
+
+        Raises
+        ------
+        ValueError
+            Where `base_rate` is not inside of (0, 1).
         """
         x = signals[list(READ)].to_numpy(dtype=np.float64)
         assessed = assessable(signals) & [name in self.heads for name in HEADS]
         logits = {name: head.member_logits(x) for name, head in self.heads.items()}
         columns: dict[str, Any] = {}
         manipulated = manipulation_logits(logits, self.heads, assessed)
-        middle, low, high = with_interval(manipulated, self.composite, self.composite_resampled)
+        middle, low, high = self._at(
+            base_rate, self.base_rate, with_interval(manipulated, self.composite, self.composite_resampled)
+        )
         nothing = ~assessed.any(axis=1).to_numpy()
         # authenticity is the other side of manipulation: the ends of the interval change places
         for column, value in (
@@ -234,17 +264,43 @@ class AuthenticityModel:
         for name in HEADS:
             known = assessed[name].to_numpy()
             middle = low = high = np.full(len(x), np.nan)
-            threshold = np.inf
+            flagged = np.zeros(len(x), dtype=bool)
             if name in self.heads:
                 head = self.heads[name]
-                middle, low, high = with_interval(logits[name], head.calibrator, head.resampled)
-                threshold = head.threshold
+                interval = with_interval(logits[name], head.calibrator, head.resampled)
+                flagged = interval[0] >= head.threshold
+                middle, low, high = self._at(base_rate, head.base_rate, interval)
             for column, value in ((f"{name}_probability", middle), (f"{name}_low", low), (f"{name}_high", high)):
                 columns[column] = np.where(known, value, np.nan)
-            columns[f"{name}_flagged"] = pd.array(middle >= threshold, dtype="boolean")
+            columns[f"{name}_flagged"] = pd.array(flagged, dtype="boolean")
             columns[f"{name}_flagged"][~known] = pd.NA
             columns[f"{name}_assessed"] = known
-        return pd.DataFrame(columns, index=signals.index)
+        return pd.DataFrame(columns | self._shares(x, assessed), index=signals.index)
+
+    def _at(
+        self, base_rate: float | None, trained: float, interval: tuple[np.ndarray, np.ndarray, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Probabilities with their ends where another share of creators is manipulated than in training."""
+        if base_rate is None:
+            return interval
+        if not 0 < base_rate < 1:
+            message = f"the base rate must be inside of (0, 1), found {base_rate:g}"
+            raise ValueError(message)
+        # every kind in proportion, and none at all of its creators even where nearly everybody is manipulated
+        wanted = min(trained * base_rate / self.base_rate, (1 + base_rate) / 2)
+        middle, low, high = (shift_prior(end, trained, wanted) for end in interval)
+        return middle, low, high
+
+    def _shares(self, x: np.ndarray, assessed: pd.DataFrame) -> dict[str, np.ndarray]:
+        columns = {}
+        for count, head in SHARE_NEEDS.items():
+            known = assessed[head].to_numpy()
+            estimate = np.full((3, len(x)), np.nan)
+            if count in self.shares and known.any():
+                estimate[:, known] = self.shares[count].estimate(x[known])
+            for end, values in zip(("", "_low", "_high"), estimate, strict=True):
+                columns[f"inauthentic_{count}_share{end}"] = values
+        return columns
 
     def evidence(self, signals: pd.DataFrame, scores: pd.DataFrame, platforms: pd.Series) -> list[list[dict[str, Any]]]:
         """Signals out of their typical range that carried each head above its base rate, strongest first.
@@ -308,12 +364,15 @@ class AuthenticityModel:
             "composite": self.composite.to_dict(),
             "composite_resampled": [calibrator.to_dict() for calibrator in self.composite_resampled],
             "typical": self.typical,
+            "shares": {count: share.to_dict() for count, share in self.shares.items()},
             "metadata": self.metadata,
         }
         (folder / _MODEL_FILE).write_text(json.dumps(document, indent=1, allow_nan=False), encoding="utf-8")
         for name, head in self.heads.items():
             for number, booster in enumerate(head.members):
                 booster.save_model(folder / f"{name}_{number}.txt")
+        for count, share in self.shares.items():
+            share.booster.save_model(folder / f"share_{count}.txt")
 
 
 def load_model(folder: Path) -> AuthenticityModel:
@@ -334,7 +393,11 @@ def load_model(folder: Path) -> AuthenticityModel:
         }
         composite = Calibrator.from_dict(document["composite"])
         resampled = _calibrators(document["composite_resampled"])
-        return AuthenticityModel(heads, composite, resampled, typical, document["metadata"])
+        shares = {
+            count: ShareModel.from_dict(lgb.Booster(model_file=folder / f"share_{count}.txt"), entry)
+            for count, entry in document["shares"].items()
+        }
+        return AuthenticityModel(heads, composite, resampled, typical, shares, document["metadata"])
     except ModelMismatchError:
         raise
     except (OSError, KeyError, TypeError, AttributeError, ValueError, lgb.basic.LightGBMError) as error:

@@ -9,15 +9,18 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.optimize import minimize
 from sklearn.isotonic import IsotonicRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
 from training.metrics import EDGE, Floats, log_losses, logistic_line, logit
 
-Kind = Literal["none", "sigmoid", "isotonic"]
+Kind = Literal["none", "sigmoid", "beta", "isotonic", "venn_abers"]
 #: Simplest first: a later kind has to beat an earlier one clearly.
-KINDS: tuple[Kind, ...] = ("none", "sigmoid", "isotonic")
+KINDS: tuple[Kind, ...] = ("none", "sigmoid", "beta", "isotonic", "venn_abers")
 FOLDS = 5
+#: Scores at which the two isotonic regressions of Venn-Abers are fitted; between them it is a line.
+GRID = 64
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,13 @@ class Calibrator:
         What the numbers mean.
     intercept, slope : float
         `sigmoid`: the log-odds become intercept + slope · log-odds (Platt 1999, on the log-odds).
+    upper : float
+        `beta`: the log-odds become intercept + slope · log p - upper · log(1 - p), with slope and upper of 0 or more
+        (Kull et al. 2017).
     x, y : tuple of float
-        `isotonic`: knots of a rising line, flat outside of them (Zadrozny and Elkan 2002).
+        `isotonic`: knots of a rising line, flat outside of them (Zadrozny and Elkan 2002). `venn_abers`: the same, of
+        the log-loss mean p1 / (1 - p0 + p1) of the two isotonic regressions in which the score itself is one more row
+        that is a 0 and that is a 1 (Vovk, Petej and Fedorova 2015).
     edge : float
         Results are kept this far from 0 and 1.
     """
@@ -39,6 +47,7 @@ class Calibrator:
     kind: Kind = "none"
     intercept: float = 0.0
     slope: float = 1.0
+    upper: float = 1.0
     x: tuple[float, ...] = ()
     y: tuple[float, ...] = ()
     edge: float = EDGE
@@ -56,7 +65,9 @@ class Calibrator:
             raise ValueError("p must be probabilities in [0, 1]")
         if self.kind == "sigmoid":
             p = _expit(self.intercept + self.slope * logit(p))
-        elif self.kind == "isotonic":
+        elif self.kind == "beta":
+            p = _expit(self.intercept + _beta_terms(p) @ (self.slope, self.upper))
+        elif self.kind in ("isotonic", "venn_abers"):
             p = np.interp(p, self.x, self.y)
         return np.clip(p, self.edge, 1 - self.edge)
 
@@ -66,6 +77,7 @@ class Calibrator:
             "kind": self.kind,
             "intercept": self.intercept,
             "slope": self.slope,
+            "upper": self.upper,
             "x": list(self.x),
             "y": list(self.y),
             "edge": self.edge,
@@ -84,15 +96,16 @@ class Calibrator:
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, found {kind!r}")
         rising = all(list(knots) == sorted(knots) for knots in (x, y))
-        if not rising or len(x) != len(y) or (kind == "isotonic" and not x):
+        if not rising or len(x) != len(y) or (kind in ("isotonic", "venn_abers") and not x):
             raise ValueError(f"x and y must be rising knots of one length, found {len(x)} and {len(y)}")
-        return cls(kind, float(numbers["intercept"]), float(numbers["slope"]), x, y, float(numbers["edge"]))
+        intercept, slope, upper, edge = (float(numbers[name]) for name in ("intercept", "slope", "upper", "edge"))
+        return cls(kind, intercept, slope, upper, x, y, edge)
 
 
 def fit_calibrator(
     y: ArrayLike, p: ArrayLike, clusters: ArrayLike | None = None, *, folds: int = FOLDS, seed: int = 0
 ) -> Calibrator:
-    """Choose none, sigmoid or isotonic by cross-validated log-loss and fit the choice on all rows.
+    """Choose none, sigmoid, beta, isotonic or Venn-Abers by cross-validated log-loss and fit the choice on all rows.
 
     A kind is preferred to a simpler one where its mean log-loss on held-out rows is lower by more than one standard
     error of the difference; where nothing wins, probabilities stay as they are.
@@ -171,7 +184,47 @@ def _fit(kind: Kind, labels: Floats, scores: Floats) -> Calibrator:
         fitted = IsotonicRegression(out_of_bounds="clip").fit(scores, labels)
         x, y = fitted.X_thresholds_.tolist(), fitted.y_thresholds_.tolist()
         return Calibrator(kind, x=tuple(x), y=tuple(y))
+    if kind == "beta":
+        return _fit_beta(labels, scores)
+    if kind == "venn_abers":
+        return _fit_venn_abers(labels, scores)
     return Calibrator()
+
+
+def _beta_terms(p: Floats) -> Floats:
+    """Log p and -log(1 - p), shape of `p` with a last axis of 2."""
+    p = np.clip(p, EDGE, 1 - EDGE)
+    return np.stack([np.log(p), -np.log1p(-p)], axis=-1)
+
+
+def _fit_beta(labels: Floats, scores: Floats) -> Calibrator:
+    terms = np.column_stack([np.ones(len(labels)), _beta_terms(scores)])
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        logits = terms @ weights
+        error = _expit(logits) - labels
+        return float(np.mean(np.logaddexp(0, logits) - labels * logits)), terms.T @ error / len(labels)
+
+    found = minimize(loss, np.array([0.0, 1.0, 1.0]), jac=True, bounds=[(None, None), (0, None), (0, None)])
+    intercept, slope, upper = (float(weight) for weight in found.x)
+    # a flat line would say the same of everybody: as for the sigmoid, the score itself is better
+    return Calibrator("beta", intercept, slope, upper) if max(slope, upper) > 0 else Calibrator()
+
+
+def _fit_venn_abers(labels: Floats, scores: Floats) -> Calibrator:
+    at = np.unique(np.quantile(scores, np.linspace(0, 1, GRID)))
+    as_zero, as_one = (
+        np.array([_isotonic_with(labels, scores, score, value) for score in at.tolist()]) for value in (0.0, 1.0)
+    )
+    # ties of quantiles and rounding must not make a falling pair of knots
+    merged = np.maximum.accumulate(as_one / (1 - as_zero + as_one))
+    return Calibrator("venn_abers", x=tuple(at.tolist()), y=tuple(merged.tolist()))
+
+
+def _isotonic_with(labels: Floats, scores: Floats, score: float, value: float) -> float:
+    """Isotonic regression at a score of a row that is `value`, fitted with that row."""
+    fitted = IsotonicRegression(out_of_bounds="clip").fit(np.append(scores, score), np.append(labels, value))
+    return float(fitted.predict([score])[0])
 
 
 def _labels(y: ArrayLike) -> Floats:

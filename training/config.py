@@ -20,6 +20,7 @@ class DataConfig(_Section):
     creators: int = Field(ge=200)
     manipulated: float = Field(gt=0, lt=1)
     vendors: int = Field(ge=3)
+    copies: int = Field(ge=1, le=100)
     seed: int = Field(ge=0)
 
 
@@ -47,10 +48,12 @@ class ModelConfig(_Section):
     learning_rate: float = Field(gt=0, le=1)
     least_in_leaf: int = Field(ge=1)
     signals_per_tree: float = Field(gt=0, le=1)
+    monotone: bool
+    family_dropout: float = Field(ge=0, lt=1)
 
 
 class ThresholdConfig(_Section):
-    """Where a head flags."""
+    """Where heads flag: how many unmanipulated creators may be flagged by any head."""
 
     false_alarms: float = Field(gt=0, lt=0.5)
 

@@ -68,7 +68,7 @@ class Evaluation:
         best = self.signals.iloc[0]
         return {
             "registry_hash": registry_hash(),
-            "data": self.source,
+            "measured_on": self.source,
             "dataset_digest": self.dataset_digest,
             "composite": _figures(self.reports[COMPOSITE]),
             "floors": _floor_figures(self.floors[COMPOSITE]),
@@ -112,6 +112,7 @@ def _floors(train: Dataset, test: Dataset, name: str, seed: int, draws: int) -> 
         train.truth[name].to_numpy(dtype=bool),
         test.signals[list(READ)],
         test.truth[name].to_numpy(dtype=bool),
+        clusters=test.creators["creator"].to_numpy(),
         draws=draws,
         seed=seed,
     ).metrics
@@ -123,26 +124,37 @@ def _assessable_part(dataset: Dataset, name: str) -> Dataset:
     return dataset.only(dataset.signals.index[rows])
 
 
-def evaluate(model: AuthenticityModel, dataset: Dataset, *, seed: int = 0, draws: int = 200) -> Evaluation:
-    """Measure a model on the test split of the data set it was fitted on; floors are fitted on its training split.
+def evaluate(
+    model: AuthenticityModel, dataset: Dataset, test: Dataset, *, seed: int = 0, draws: int = 200
+) -> Evaluation:
+    """Measure a model on creators that it was not fitted on; floors are fitted on those that it was.
 
     Figures of a head are over the test creators whom it assessed; its floors are fitted on the training creators whom
-    it could assess, and measured on the very same test creators.
+    it could assess, and measured on the very same test creators. Intervals resample creators, all copies together.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What the model was fitted on; only its "train" split is touched.
+    test : Dataset
     """
-    train, test = dataset.part("train"), dataset.part("test")
+    train = dataset.part("train")
     scores = model.score(test.signals)
     probabilities = {name: scores[f"{name}_probability"].dropna() for name in model.heads}
     probabilities[COMPOSITE] = (1 - scores["authenticity"]).dropna()
+    probabilities = {name: p for name, p in probabilities.items() if not p.empty}
     truths = {name: test.truth.loc[p.index, name].to_numpy(dtype=bool) for name, p in probabilities.items()}
+    clusters = {name: test.creators.loc[p.index, "creator"].to_numpy() for name, p in probabilities.items()}
     flagged = {}
-    for name in model.heads:
+    for name in probabilities.keys() - {COMPOSITE}:
         flag = scores.loc[probabilities[name].index, f"{name}_flagged"].to_numpy(dtype=bool)
         flagged[name] = {"false_alarms": _mean(flag[~truths[name]]), "recall": _mean(flag[truths[name]])}
     by_platform = {}
     for platform, ids in probabilities[COMPOSITE].groupby(test.creators["platform"]).groups.items():
         y, p = test.truth.loc[ids, COMPOSITE].to_numpy(dtype=bool), probabilities[COMPOSITE].loc[ids].to_numpy()
+        groups = test.creators.loc[ids, "creator"].to_numpy()
         by_platform[str(platform)] = {
-            **bootstrap_interval(auc, y, p, draws=draws, seed=seed)._asdict(),
+            **bootstrap_interval(auc, y, p, groups, draws=draws, seed=seed)._asdict(),
             "creators": len(p),
         }
     return Evaluation(
@@ -150,6 +162,7 @@ def evaluate(model: AuthenticityModel, dataset: Dataset, *, seed: int = 0, draws
             name: report(
                 truths[name],
                 p.to_numpy(),
+                clusters[name],
                 threshold=model.heads[name].threshold if name in model.heads else None,
                 draws=draws,
                 seed=seed,
@@ -161,12 +174,14 @@ def evaluate(model: AuthenticityModel, dataset: Dataset, *, seed: int = 0, draws
             for name, p in probabilities.items()
         },
         signals=single_signal_auc(test.signals, test.truth[COMPOSITE].to_numpy(dtype=bool)),
-        flagged=pd.DataFrame.from_dict(flagged, orient="index").rename_axis("head"),
+        flagged=pd.DataFrame.from_dict(flagged, orient="index")
+        .rename_axis("head")
+        .reindex([name for name in model.heads if name in flagged]),
         truths=truths,
         probabilities={name: p.to_numpy() for name, p in probabilities.items()},
         by_platform=pd.DataFrame.from_dict(by_platform, orient="index").rename_axis("platform"),
         dataset_digest=test.digest,
-        source=dataset.source,
+        source=test.source,
     )
 
 
@@ -174,7 +189,7 @@ def compare(
     model: AuthenticityModel,
     champion: AuthenticityModel,
     version: int,
-    dataset: Dataset,
+    test: Dataset,
     *,
     seed: int = 0,
     draws: int = 200,
@@ -188,12 +203,11 @@ def compare(
         One that reads the same signals. If these creators were among those it was trained on, it has the advantage.
     version : int
         The champion's number.
-    dataset : Dataset
-        What `model` was fitted on; only its test split is touched, and only creators whom both could assess.
+    test : Dataset
+        Creators that `model` was not fitted on; only those whom both could assess count.
     seed, draws : int
         Of the interval of the difference.
     """
-    test = dataset.part("test")
     both = pd.DataFrame({"own": model.score(test.signals)["authenticity"]})
     both["champion"] = champion.score(test.signals)["authenticity"]
     both = 1 - both.dropna()

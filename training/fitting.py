@@ -8,15 +8,32 @@ import lightgbm as lgb
 import numpy as np
 from scipy.special import expit
 
+from features.signals import SIGNALS
 from features.tables import HEADS
-from training.authenticity import READ, SMALL, AuthenticityModel, Head, assessable, manipulation_logits
+from training.authenticity import (
+    NEEDS,
+    READ,
+    SHARE_NEEDS,
+    SMALL,
+    AuthenticityModel,
+    Head,
+    assessable,
+    manipulation_logits,
+)
 from training.calibration import Calibrator, fit_calibrator, resample_calibrator
 from training.config import AuthenticityConfig, ModelConfig
 from training.datasets import Dataset
-from training.metrics import threshold_at_fpr
+from training.gates import SIMULATED
+from training.shares import ShareModel, calibrate_share
 
 #: Creators of a platform from which typical ranges are taken; fewer say too little.
 LEAST_TYPICAL = 30
+#: Unmanipulated calibration creators for whom thresholds keep to the limit by themselves.
+LEAST_INNOCENT = 60
+#: Creators from whom a share is learnt.
+LEAST_SHARES = 100
+#: What part of the allowed false alarms each head may raise; several heads rarely agree on an innocent.
+SHARES_OF_ALARMS = (1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02)
 
 Progress = Callable[[str], None]
 
@@ -25,9 +42,31 @@ class TooFewCreatorsError(ValueError):
     """A split holds too few creators of one kind to learn or to calibrate."""
 
 
-def _boosters(x: np.ndarray, y: np.ndarray, config: ModelConfig, rng: np.random.Generator) -> tuple[lgb.Booster, ...]:
+def signal_groups() -> dict[str, np.ndarray]:
+    """Signals that a history lacks together, of a table or a kind of count: bool of shape (signals,) by name."""
+    names = np.array(READ)
+    families = np.array([SIGNALS[name].family for name in READ])
+    crowd = np.array([SIGNALS[name].scope == "crowd" for name in READ])
+    groups = {str(family): families == family for family in np.unique(families) if family != "engagement"}
+    groups["crowd"] = crowd
+    for count in ("likes", "comments", "views", "shares", "saves", "followers"):
+        stem = count.removesuffix("s")
+        groups[count] = (families == "engagement") & (np.char.find(names, stem) >= 0)
+    return groups
+
+
+def _hide_families(x: np.ndarray, needed: str, rate: float, rng: np.random.Generator) -> np.ndarray:
+    """Rows with each group of signals missing by chance, but for the groups that the head cannot do without."""
+    hidden = x.copy()
+    for group in signal_groups().values():
+        if not group[READ.index(needed)]:
+            rows = rng.random(len(x)) < rate
+            hidden[np.ix_(rows, group)] = np.nan
+    return hidden
+
+
+def _settings(config: ModelConfig, rows: int) -> dict[str, Any]:
     settings: dict[str, Any] = {
-        "objective": "binary",
         "num_leaves": config.leaves,
         "learning_rate": config.learning_rate,
         "min_data_in_leaf": config.least_in_leaf,
@@ -36,12 +75,24 @@ def _boosters(x: np.ndarray, y: np.ndarray, config: ModelConfig, rng: np.random.
         "force_row_wise": True,
         "verbosity": -1,
         # on a few thousand rows threads wait for each other: measured 4 times slower beside other work
-        "num_threads": 1 if len(x) < SMALL else 0,
+        "num_threads": 1 if rows < SMALL else 0,
     }
+    if config.monotone:
+        sign = {"high": 1, "low": -1, "none": 0}
+        settings["monotone_constraints"] = [sign[SIGNALS[name].direction] for name in READ]
+        settings["monotone_constraints_method"] = "intermediate"
+    return settings
+
+
+def _boosters(
+    x: np.ndarray, y: np.ndarray, needed: str, config: ModelConfig, rng: np.random.Generator
+) -> tuple[lgb.Booster, ...]:
+    settings = _settings(config, len(x)) | {"objective": "binary"}
     members = []
     for _ in range(config.members):
         rows = rng.integers(0, len(x), len(x))
-        data = lgb.Dataset(x[rows], label=y[rows], feature_name=list(READ))
+        hidden = _hide_families(x[rows], needed, config.family_dropout, rng)
+        data = lgb.Dataset(hidden, label=y[rows], feature_name=list(READ))
         seed = int(rng.integers(2**31))
         members.append(lgb.train(settings | {"seed": seed}, data, num_boost_round=config.trees))
     return tuple(members)
@@ -66,20 +117,86 @@ def _fit_head(name: str, train: Dataset, calibration: Dataset, config: Authentic
         _require_both(y, f"{name}, {split} split")
         parts[split] = x, y
     x, y = parts["train"]
-    members = _boosters(x, y.astype(np.float64), config.model, rng)
+    members = _boosters(x, y.astype(np.float64), NEEDS[name][0], config.model, rng)
     raw = Head(members, Calibrator(), (), np.inf, float(y.mean()), _lone_rate(train, name))
     x_held, y_held = parts["calibration"]
     scores = _uncalibrated(raw.member_logits(x_held))
     calibrator = fit_calibrator(y_held, scores, seed=seed)
     resampled = tuple(resample_calibrator(calibrator, y_held, scores, rng) for _ in members)
-    threshold = threshold_at_fpr(y_held, calibrator.apply(scores), fpr=config.thresholds.false_alarms)
-    return replace(raw, calibrator=calibrator, resampled=resampled, threshold=float(min(threshold, 1.0)))
+    return replace(raw, calibrator=calibrator, resampled=resampled)
 
 
 def _lone_rate(train: Dataset, name: str) -> float:
     """Share with this kind among the creators with no other."""
     others = train.truth[[head for head in HEADS if head != name]].any(axis=1)
     return float(train.truth.loc[~others, name].mean())
+
+
+def _with_thresholds(heads: dict[str, Head], calibration: Dataset, false_alarms: float) -> dict[str, Head]:
+    """Heads with the lowest thresholds at which so few unmanipulated creators are flagged by any of them.
+
+    Every head may raise the same part of the false alarms, the largest of `SHARES_OF_ALARMS` that keeps to the limit
+    among simulated creators and among real ones: else simulated ones, who are many, would set what real ones pay.
+    """
+    innocent = calibration.only(calibration.truth.index[~calibration.truth["any_manipulation"]])
+    x, assessed = innocent.signals[list(READ)].to_numpy(), assessable(innocent.signals)
+    simulated = (innocent.creators["source"] == SIMULATED).to_numpy()
+    creators = innocent.creators["creator"]
+    groups = [group for group in (simulated, ~simulated) if creators[group].nunique() >= LEAST_INNOCENT]
+    groups = groups or [np.ones(len(x), dtype=bool)]
+    weights = np.sum([group / group.sum() for group in groups], axis=0)
+    scores = {
+        name: np.where(assessed[name], head.calibrator.apply(_uncalibrated(head.member_logits(x))), -np.inf)
+        for name, head in heads.items()
+    }
+    thresholds: dict[str, float] = {}
+    for share in SHARES_OF_ALARMS:
+        thresholds = {name: _threshold(each, weights, false_alarms * share) for name, each in scores.items()}
+        flagged = np.any([each >= thresholds[name] for name, each in scores.items()], axis=0)
+        if all(_expected_share(flagged[group], creators[group].nunique()) <= false_alarms for group in groups):
+            break
+    return {name: replace(head, threshold=min(thresholds[name], 1.0)) for name, head in heads.items()}
+
+
+def _expected_share(flagged: np.ndarray, creators: int) -> float:
+    """Share of further creators who would be flagged, as if the next one were (split conformal, Vovk et al. 2005)."""
+    return (float(flagged.mean()) * creators + 1) / (creators + 1)
+
+
+def _threshold(scores: np.ndarray, weights: np.ndarray, fpr: float) -> float:
+    """Lowest threshold at which at most `fpr` of the known scores, all of unmanipulated creators, are flagged."""
+    known = np.isfinite(scores) & (weights > 0)
+    if not known.any():
+        return 1.0
+    order = np.argsort(-scores[known], kind="stable")
+    above = np.cumsum(weights[known][order]) / weights[known].sum()
+    first = int(np.searchsorted(above, fpr, side="right"))  # the highest score that may not be flagged
+    return float(np.nextafter(scores[known][order][min(first, order.size - 1)], 2.0))
+
+
+def _fit_shares(train: Dataset, calibration: Dataset, config: AuthenticityConfig, seed: int) -> dict[str, ShareModel]:
+    """A model of the share of each count that enough creators of both splits have."""
+    shares = {}
+    for number, (count, head) in enumerate(SHARE_NEEDS.items()):
+        rng = np.random.default_rng([seed, number])
+        parts = {}
+        for split, part in (("train", train), ("calibration", calibration)):
+            known = assessable(part.signals)[head].to_numpy()
+            x, share = (
+                part.signals[list(READ)].to_numpy()[known],
+                part.truth[f"inauthentic_{count}_share"].to_numpy()[known],
+            )
+            parts[split] = x, share
+        if min(len(share) for _, share in parts.values()) < LEAST_SHARES or not parts["train"][1].any():
+            continue
+        x, share = parts["train"]
+        hidden = _hide_families(x, NEEDS[head][0], config.model.family_dropout, rng)
+        data = lgb.Dataset(hidden, label=share, feature_name=list(READ))
+        settings = _settings(config.model, len(x)) | {"objective": "cross_entropy", "seed": int(rng.integers(2**31))}
+        booster = lgb.train(settings, data, num_boost_round=2 * config.model.trees)
+        x, share = parts["calibration"]
+        shares[count] = calibrate_share(booster, np.asarray(booster.predict(x)), share)
+    return shares
 
 
 def _fit_composite(
@@ -94,6 +211,11 @@ def _fit_composite(
     calibrator = fit_calibrator(truth, scores, seed=config.data.seed)
     rng = np.random.default_rng(config.data.seed)
     return calibrator, tuple(resample_calibrator(calibrator, truth, scores, rng) for _ in range(config.model.members))
+
+
+def _base_rate(train: Dataset) -> float:
+    """Share with some manipulation of the training creators of whom anything can be assessed."""
+    return float(train.truth.loc[assessable(train.signals).any(axis=1), "any_manipulation"].mean())
 
 
 def typical_ranges(dataset: Dataset) -> dict[str, dict[str, tuple[float, float]]]:
@@ -142,7 +264,10 @@ def fit_authenticity(
             progress(f"fitted head {name}")
     if not heads:
         raise TooFewCreatorsError("no head could be fitted: these histories carry too little to learn any of them")
+    heads = _with_thresholds(heads, calibration, config.thresholds.false_alarms)
     composite, resampled = _fit_composite(heads, calibration, config)
     progress("calibrated authenticity")
-    metadata = {"data": dataset.source, "base_authenticity": 1 - float(train.truth["any_manipulation"].mean())}
-    return AuthenticityModel(heads, composite, resampled, typical_ranges(train), metadata)
+    shares = _fit_shares(train, calibration, config, config.data.seed)
+    progress("estimated manufactured shares")
+    metadata = {"data": dataset.source, "base_authenticity": 1 - _base_rate(train)}
+    return AuthenticityModel(heads, composite, resampled, typical_ranges(train), shares, metadata)

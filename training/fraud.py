@@ -78,21 +78,30 @@ def _possible(standing: pd.DataFrame) -> pd.DataFrame:
     )[list(HEADS)]
 
 
-def _shopping(possible: np.ndarray, rng: np.random.Generator, share: float) -> np.ndarray:
-    """Who buys what, bool of the shape of `possible`: each manipulator at least one thing that is possible."""
-    wanted = np.array([POPULARITY[head] for head in HEADS])
+def _shopping(possible: np.ndarray, wanted: np.ndarray, rng: np.random.Generator, share: float) -> np.ndarray:
+    """Who buys what, bool of the shape of `possible`.
+
+    A manipulator wants at least one kind. What a creator's tables cannot show is not bought: so each kind is as common
+    among creators who carry only that one as among all, and a probability means the same for both.
+    """
     able = np.flatnonzero(possible.any(axis=1))
     buyers = rng.permutation(able)[: round(share * able.size)]
+    wants = rng.random((buyers.size, len(HEADS))) < wanted
+    empty = ~wants.any(axis=1)
+    first = np.argmax(wanted * rng.random((int(empty.sum()), len(HEADS))), axis=1)
+    wants[np.flatnonzero(empty), first] = True
     bought = np.zeros_like(possible)
-    bought[buyers] = possible[buyers] & (rng.random((buyers.size, len(HEADS))) < wanted)
-    empty = buyers[~bought[buyers].any(axis=1)]
-    first = np.argmax(possible[empty] * wanted * rng.random((empty.size, len(HEADS))), axis=1)
-    bought[empty, first] = True
+    bought[buyers] = possible[buyers] & wants
     return bought
 
 
 def plan_campaigns(
-    tables: Tables, vendors: Sequence[Vendor], rng: np.random.Generator, *, share: float = 0.35
+    tables: Tables,
+    vendors: Sequence[Vendor],
+    rng: np.random.Generator,
+    *,
+    share: float = 0.35,
+    heads: Sequence[str] = HEADS,
 ) -> pd.DataFrame:
     """Decide who buys what, when, how much and from whom.
 
@@ -104,8 +113,10 @@ def plan_campaigns(
         At least one.
     rng : Generator
     share : float
-        Part that buys anything of the creators who can, because they have what some kind needs; 10–40 % is what surveys
-        leave open.
+        Part that wants to buy anything, of the creators whose tables can show some kind; 10–40 % is what surveys leave
+        open. Who wants only what their tables cannot show buys nothing.
+    heads : sequence of str
+        Kinds that are bought at all.
 
     Returns
     -------
@@ -115,7 +126,8 @@ def plan_campaigns(
         and the seller's habits by the names of `Vendor`. `purged_after` is in days, NaN where no purge comes.
     """
     standing = _standing(tables)
-    bought = _shopping(_possible(standing).to_numpy(), rng, share)
+    wanted = np.array([POPULARITY[head] if head in heads else 0.0 for head in HEADS])
+    bought = _shopping(_possible(standing).to_numpy(), wanted, rng, share)
     posted = _post_days(tables, standing.index)
     rows = []
     for creator in np.flatnonzero(bought.any(axis=1)):

@@ -51,7 +51,8 @@ class Comparison(TypedDict):
 class Metadata(TypedDict):
     """What a registered authenticity model says of itself.
 
-    `data` is "simulated" or the name of a source. `composite` and each of `heads` map a metric's name to its figure;
+    `data` names the sources that were trained on, "simulated" among them; `measured_on` those of the unseen creators of
+    the figures. `composite` and each of `heads` map a metric's name to its figure;
     `floors` maps a floor's name (`training.baselines.FLOORS`) to its metrics, and `head_floors` does by head. `flagged`
     has by head the share flagged of those without the manipulation and of those with it.
 
@@ -60,7 +61,8 @@ class Metadata(TypedDict):
     """
 
     registry_hash: str
-    data: str
+    data: NotRequired[str]
+    measured_on: str
     dataset_digest: str
     composite: dict[str, Figure]
     floors: dict[str, dict[str, Figure]]

@@ -1,7 +1,7 @@
 """Training runs from beginning to end: data, fit, evaluation, MLflow, registry; and promotion through the gates."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from features.tables import Tables
 from training import plots, tracking
 from training.authenticity import AuthenticityModel, ModelMismatchError, load_model
 from training.config import AuthenticityConfig
-from training.datasets import Dataset, make_dataset
+from training.datasets import Dataset, join_datasets, make_dataset
 from training.evaluation import Evaluation, compare, evaluate
 from training.fitting import fit_authenticity
 from training.gates import SIMULATED, Comparison, Gate, check_gates
@@ -25,7 +25,7 @@ _REQUIREMENTS = ["lightgbm", "numpy", "pandas", "pandera", "pyarrow", "scikit-le
 
 
 class MixedCreatorsError(ValueError):
-    """Some creators are simulated and others are not."""
+    """Some creators of one source are simulated and others are not."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,28 @@ class Trained:
     evaluation: Evaluation
 
 
+@dataclass(frozen=True)
+class Source:
+    """Histories to learn from.
+
+    Attributes
+    ----------
+    name : str
+        "simulated", or what real histories are called.
+    tables : dict of str to DataFrame
+        Checked tables of creators taken to be organic.
+    as_of : Timestamp
+        Moment of knowledge.
+    """
+
+    name: str
+    tables: Tables
+    as_of: pd.Timestamp
+
+
 def train_authenticity(
     config: AuthenticityConfig,
-    tables: Tables | None = None,
-    source: str = "",
+    histories: Mapping[str, Tables] | None = None,
     *,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Trained:
@@ -50,11 +68,10 @@ def train_authenticity(
     Parameters
     ----------
     config : AuthenticityConfig
-    tables : dict of str to DataFrame, optional
-        Checked histories of creators taken to be organic, into which simulated campaigns are injected; simulated
-        creators where left out.
-    source : str
-        What the histories are called; not used for simulated ones, which are told by their ids.
+    histories : mapping of str to tables, optional
+        By source, checked histories of creators taken to be organic, into which simulated campaigns are injected.
+        Simulated creators are learnt from too, unless simulated histories (told by their ids) are among these. The
+        model is measured on the real creators where there are any.
     progress : callable
         Told what was done, in words.
 
@@ -63,53 +80,78 @@ def train_authenticity(
     training.fitting.TooFewCreatorsError
         Where there are too few creators to learn from.
     MixedCreatorsError
-        Where some creators of the tables are simulated and others are not.
+        Where some creators of one source are simulated and others are not.
     """
-    if tables is None:
-        tables, source, as_of = simulate_creators(config.data.creators, config.data.seed), SIMULATED, SIMULATION_AS_OF
-    else:
-        source = _source(tables, source)
-        as_of = latest_knowledge(tables, pd.Timestamp.now(tz="UTC"))
-    progress(f"{len(tables['creators']):,} creators, {len(tables['posts']):,} posts: {source}, campaigns simulated")
-    tags = {"registry_hash": registry_hash(), "data": source, **tracking.commit_tag()}
-    with tracking.start_run(NAME, f"{NAME} on {source}", config.model_dump(), tags) as run:
-        dataset = make_dataset(tables, source, config.data, config.splits, as_of=as_of)
-        progress(f"computed {dataset.signals.shape[1]} signals")
+    sources = sources_of(config, histories or {})
+    for source in sources:
+        creators, posts = len(source.tables["creators"]), len(source.tables["posts"])
+        progress(f"{creators:,} creators, {posts:,} posts: {source.name}, campaigns simulated")
+    data = ", ".join(source.name for source in sources)
+    tags = {"registry_hash": registry_hash(), "data": data, **tracking.commit_tag()}
+    with tracking.start_run(NAME, f"{NAME} on {data}", config.model_dump(), tags) as run:
+        parts = [dataset_of(source, config) for source in sources]
+        dataset = join_datasets(parts) if len(parts) > 1 else parts[0]
+        progress(f"computed {dataset.signals.shape[1]} signals of {len(dataset.signals):,} histories")
         model = fit_authenticity(dataset, config, progress)
-        evaluation = evaluate(model, dataset, seed=config.data.seed)
+        measured = unseen(dataset)
+        evaluation = evaluate(model, dataset, measured, seed=config.data.seed)
         added = {
-            "as_of": as_of.isoformat(),
+            "as_of": max(source.as_of for source in sources).isoformat(),
             "false_alarms_target": config.thresholds.false_alarms,
-            "compared": _compare_with_champion(model, dataset, config.data.seed),
+            "compared": _compare_with_champion(model, measured, config.data.seed),
         }
         model = replace(model, metadata={**model.metadata, **evaluation.metadata(), **added})
-        progress("measured on unseen creators and vendors")
+        progress(f"measured on unseen creators and vendors: {evaluation.source}")
         registered = _register(run, model, evaluation, dataset.digest)
     return Trained(NAME, registered.version, model, evaluation)
 
 
-def _source(tables: Tables, called: str) -> str:
+def dataset_of(source: Source, config: AuthenticityConfig) -> Dataset:
+    """The data set of one source."""
+    return make_dataset(source.tables, source.name, config.data, config.splits, as_of=source.as_of)
+
+
+def unseen(dataset: Dataset) -> Dataset:
+    """The creators a model of this data set is measured on: of its test split the real ones where there are any."""
+    test = dataset.part("test")
+    real = [name for name in test.creators["source"].unique() if name != SIMULATED]
+    return test.of_source(*real) if real else test
+
+
+def sources_of(config: AuthenticityConfig, histories: Mapping[str, Tables]) -> list[Source]:
+    """What is learnt from: simulated creators, and these histories; see `train_authenticity`."""
+    sources = [
+        Source(_called(tables, name), tables, latest_knowledge(tables, pd.Timestamp.now(tz="UTC")))
+        for name, tables in histories.items()
+    ]
+    if any(source.name == SIMULATED for source in sources):
+        return sources
+    simulated = simulate_creators(config.data.creators, config.data.seed)
+    return [Source(SIMULATED, simulated, SIMULATION_AS_OF), *sources]
+
+
+def _called(tables: Tables, name: str) -> str:
     """What histories are called: simulated ones always by that word, whatever their folder's name."""
     ids = tables["creators"]["creator_id"]
     simulated = are_simulated(ids)
     if simulated.any() and not simulated.all():
         shown = ", ".join(ids[simulated].head(3))
         message = (
-            f"creators, creator_id: {int(simulated.sum()):,} of {len(ids):,} creators are simulated ({shown}); "
-            "expected all or none, for figures on a mixture would hold for neither"
+            f"creators, creator_id: {int(simulated.sum()):,} of {len(ids):,} creators of {name} are simulated "
+            f"({shown}); expected all or none, for figures on a mixture would hold for neither"
         )
         raise MixedCreatorsError(message)
-    return SIMULATED if simulated.any() else called
+    return SIMULATED if simulated.any() else name
 
 
-def _compare_with_champion(model: AuthenticityModel, dataset: Dataset, seed: int) -> Comparison | None:
+def _compare_with_champion(model: AuthenticityModel, measured: Dataset, seed: int) -> Comparison | None:
     """The champion on the same test creators; none where there is no champion, or not one that reads these signals."""
     try:
         version = tracking.resolve(NAME, tracking.CHAMPION).version
         champion = load_model(tracking.download(NAME, version))
     except (tracking.ModelNotFoundError, tracking.CorruptModelError, ModelMismatchError):
         return None
-    return compare(model, champion, version, dataset, seed=seed)
+    return compare(model, champion, version, measured, seed=seed)
 
 
 def _register(

@@ -1,6 +1,7 @@
 """Sellers of manufactured engagement, as draws of habits."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from training.oddities import log_uniform
 #: Pays).
 FOLLOWER_LOTS = (100, 250, 500, 1_000, 2_500, 5_000, 10_000)
 POST_LOTS = (25, 50, 100, 250, 500, 1_000)
+
+
+Style = Literal["retail", "careful"]
 
 
 @dataclass(frozen=True)
@@ -77,17 +81,18 @@ def draw_log_uniform(rng: np.random.Generator, low: float, high: float) -> float
     return float(log_uniform(rng, low, high, 1)[0])
 
 
-def _draw_vendor(rng: np.random.Generator) -> Vendor:
-    quality = bool(rng.random() < 0.45)
-    drip = rng.random() < (0.75 if quality else 0.3)
+def _draw_vendor(rng: np.random.Generator, style: Style | None) -> Vendor:
+    quality = bool(rng.random() < 0.45) if style is None else style == "careful"
+    drip = {"retail": 0.0, "careful": 1.0}.get(style or "", 0.75 if quality else 0.3) > rng.random()
     bundled = rng.random() < (0.8 if quality else 0.25)
+    slow = (14, 30) if style == "careful" else (3, 30)
     return Vendor(
         vendor_id=f"vendor_{rng.integers(16**8):08x}",
         quality=quality,
         follower_lot=int(rng.choice(FOLLOWER_LOTS[:4])),
         post_lot=int(rng.choice(POST_LOTS[:4])),
         start_delay=draw_log_uniform(rng, 0.02, 1.0),
-        delivery_days=draw_log_uniform(rng, 3, 30) if drip else draw_log_uniform(rng, 0.1, 2.5),
+        delivery_days=draw_log_uniform(rng, *slow) if drip else draw_log_uniform(rng, 0.1, 2.5),
         post_delivery_hours=draw_log_uniform(rng, 6, 72) if quality else draw_log_uniform(rng, 0.2, 8),
         retention=float(rng.uniform(0.80, 0.93)) if not quality else float(rng.uniform(0.88, 0.97)),
         purge=float(rng.choice([0.0, 0.05, 0.15])),
@@ -104,6 +109,13 @@ def _draw_vendor(rng: np.random.Generator) -> Vendor:
     )
 
 
-def draw_vendors(count: int, rng: np.random.Generator) -> list[Vendor]:
-    """Draw `count` sellers, each with habits of its own."""
-    return [_draw_vendor(rng) for _ in range(count)]
+def draw_vendors(count: int, rng: np.random.Generator, *, style: Style | None = None) -> list[Vendor]:
+    """Draw `count` sellers, each with habits of its own.
+
+    Parameters
+    ----------
+    style : {"retail", "careful"}, optional
+        "retail" sellers deliver within days, in nearly equal lots; "careful" ones drip for two weeks or more, scatter
+        their amounts and bundle. A broad mixture of both and of what is between them where left out.
+    """
+    return [_draw_vendor(rng, style) for _ in range(count)]

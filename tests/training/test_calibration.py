@@ -1,11 +1,12 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.calibration import Calibrator, fit_calibrator, resample_calibrator
+from training.calibration import Calibrator, _fit, fit_calibrator, resample_calibrator
 from training.metrics import ece, log_loss
 
 probabilities = st.floats(0, 1)
@@ -44,6 +45,35 @@ def test_sigmoid_by_hand():
     found = Calibrator("sigmoid", slope=2.0).apply([0.5, 0.8, np.nan])
     assert found[:2] == pytest.approx([0.5, 16 / 17])
     assert np.isnan(found[2])
+
+
+def test_beta_by_hand():
+    # log-odds: 1 + 2 log 0.5 - (-0.5) log 0.5, that is 1 + 2 · -0.693147 + 0.5 · 0.693147 = -0.0397208
+    found = Calibrator("beta", intercept=1.0, slope=2.0, upper=0.5).apply([0.5, np.nan])
+    assert found[0] == pytest.approx(1 / (1 + np.exp(0.0397208)), abs=1e-6)
+    assert np.isnan(found[1])
+
+
+def test_beta_is_chosen_where_the_ends_are_bent_apart():
+    def one_sided(truth):
+        return np.clip(truth**4, 1e-6, 1 - 1e-6)
+
+    y, p, _ = draw(one_sided, rows=6000)
+    found = fit_calibrator(y, p)
+    assert found.kind == "beta"
+    y, p, truth = draw(one_sided, rows=20_000, seed=1)
+    assert ece(y, found.apply(p)) < 0.02
+    assert log_loss(y, found.apply(p)) < log_loss(y, truth) + 0.005
+
+
+def test_venn_abers_by_hand():
+    # two zeros below, two ones above: at .3 the extra row is pooled with nobody of the other side
+    found = _fit("venn_abers", np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.1, 0.2, 0.8, 0.9]))
+    # at .1 as a 0: p0 = 0; as a 1: with the two zeros, of which one has the same score, p1 = 1/3
+    assert found.x[0] == pytest.approx(0.1)
+    assert found.y[0] == pytest.approx((1 / 3) / (1 + 1 / 3))
+    # at .9 as a 1: p1 = 1; as a 0: with the two ones, p0 = 2/3
+    assert found.y[-1] == pytest.approx(1 / (1 - 2 / 3 + 1))
 
 
 def test_isotonic_by_hand():
@@ -85,15 +115,17 @@ def test_too_few_creators_change_nothing():
 
 def test_resampled_calibrators_scatter_as_their_creators_do():
     y, p, _ = draw(overconfident, rows=2000)
-    fitted = fit_calibrator(y, p)
+    fitted = replace(_fit("sigmoid", y.astype(float), p), edge=0.001)
     rng = np.random.default_rng(0)
     drawn = [resample_calibrator(fitted, y, p, rng) for _ in range(60)]
-    assert {(one.kind, one.edge) for one in drawn} == {("sigmoid", fitted.edge)}
+    assert {(one.kind, one.edge) for one in drawn} == {("sigmoid", 0.001)}
     slopes = [one.slope for one in drawn]
     assert np.mean(slopes) == pytest.approx(fitted.slope, abs=0.02)
     # what other creators would have given
-    others = [fit_calibrator(*draw(overconfident, rows=2000, seed=seed)[:2]).slope for seed in range(1, 31)]
-    assert np.std(slopes) == pytest.approx(np.std(others), rel=0.5)
+    others = [draw(overconfident, rows=2000, seed=seed)[:2] for seed in range(1, 31)]
+    assert np.std(slopes) == pytest.approx(
+        np.std([_fit("sigmoid", y.astype(float), p).slope for y, p in others]), rel=0.5
+    )
 
 
 def test_that_nothing_had_to_be_corrected_is_uncertain_too():
@@ -118,6 +150,6 @@ def test_bad_input_is_named():
     with pytest.raises(ValueError, match="0 or 1"):
         fit_calibrator([0, 2], [0.5, 0.5])
     whole = Calibrator("isotonic", x=(0.1, 0.2), y=(0.0, 1.0)).to_dict()
-    for changed in ({"kind": "beta"}, {"x": [0.2, 0.1]}, {"x": [0.1]}, {"x": [], "y": []}):
+    for changed in ({"kind": "platt"}, {"x": [0.2, 0.1]}, {"x": [0.1]}, {"x": [], "y": []}):
         with pytest.raises(ValueError, match="must be"):
             Calibrator.from_dict(whole | changed)

@@ -3,6 +3,7 @@ import pytest
 
 from features.tables import HEADS
 from training import runs, tracking
+from training.config import read_config
 from training.fitting import TooFewCreatorsError
 from training.simulation import are_simulated, simulate_creators
 
@@ -39,15 +40,18 @@ def test_simulated_creators_are_told_by_their_ids():
 def test_simulated_tables_are_called_simulated_whatever_their_folder_is_called():
     tables = simulate_creators(4, 3)
     ids = tables["creators"]["creator_id"].tolist()
-    assert runs._source(tables, "tables") == "simulated"
-    assert runs._source(renamed(tables, dict(zip(ids, "abcd", strict=True))), "tables") == "tables"
+    config = read_config()
+    assert [source.name for source in runs.sources_of(config, {"tables": tables})] == ["simulated"]
+    others = {"tables": renamed(tables, dict(zip(ids, "abcd", strict=True)))}
+    small = config.model_copy(update={"data": config.data.model_copy(update={"creators": 200})})
+    assert [source.name for source in runs.sources_of(small, others)] == ["simulated", "tables"]
 
 
 def test_a_mixture_of_simulated_and_other_creators_is_refused(tiny, home):
     tables = simulate_creators(4, 3)
     mixed = renamed(tables, {tables["creators"]["creator_id"].iloc[0]: "somebody"})
-    with pytest.raises(runs.MixedCreatorsError, match=r"creator_id: 3 of 4 creators are simulated \(sim_3_"):
-        runs.train_authenticity(tiny, mixed, "tables")
+    with pytest.raises(runs.MixedCreatorsError, match=r"creator_id: 3 of 4 creators of tables are simulated \(sim_3_"):
+        runs.train_authenticity(tiny, {"tables": mixed})
 
 
 def test_a_run_lasts_as_long_as_its_fit_and_fails_with_it(tiny, home, monkeypatch):
