@@ -1,5 +1,6 @@
 """The command line as its users call it: real files, real processes where it matters."""
 
+import json
 import os
 import signal
 import socket
