@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -19,6 +19,9 @@ from training.tracking import home
 
 FRACTION, NUMBER, COUNT, TIME, FLAG, TEXT = "fraction", "float64", "Int64", "datetime64[us, UTC]", "boolean", "str"
 
+#: Counts of which a manufactured share is estimated.
+SharedCount = Literal["followers", "likes", "views", "comments"]
+SHARED_COUNTS: tuple[SharedCount, ...] = ("followers", "likes", "views", "comments")
 #: Columns of a score frame and how they are read; a fraction is a float64 in [0, 1].
 SCORE_COLUMNS: dict[str, str] = {
     "creator_id": TEXT,
@@ -46,11 +49,13 @@ SCORE_COLUMNS: dict[str, str] = {
             ("reason", TEXT),
         )
     },
+    **{f"inauthentic_{count}_share{end}": FRACTION for count in SHARED_COUNTS for end in ("", "_low", "_high")},
     "coverage_posts": COUNT,
     "coverage_days": COUNT,
     "growth_28d": NUMBER,
     "last_post_at": TIME,
     "evidence": TEXT,
+    "checked": TEXT,
     "profile_text": TEXT,
     "model_name": TEXT,
     "model_version": TEXT,
@@ -60,6 +65,7 @@ SCORE_COLUMNS: dict[str, str] = {
 }
 _FILLED = ("creator_id", "platform", "model_data", "base_authenticity", "registry_hash")
 _EVIDENCE_KEYS = {"head", "signal", "value", "typical_low", "typical_high"}
+_CHECKED_KEYS = {"head", "events", "rows", "probability", "probability_without", "suffices"}
 _IDS_SHOWN = 5
 #: Names in a filter: far more than any brief has, few enough to be a filter and not a list of rows.
 _MOST_NAMES = 100
@@ -248,12 +254,12 @@ def _typed(values: pd.Series, kind: str) -> pd.Series:
     return values.astype("str").mask(values.isna())
 
 
-def _is_evidence(text: str) -> bool:
+def _is_list_of(text: str, keys: set[str]) -> bool:
     try:
         items = json.loads(text)
     except ValueError:
         return False
-    return isinstance(items, list) and all(isinstance(item, dict) and item.keys() >= _EVIDENCE_KEYS for item in items)
+    return isinstance(items, list) and all(isinstance(item, dict) and item.keys() >= keys for item in items)
 
 
 def check_scores(frame: pd.DataFrame, *, source: str = "the score frame") -> pd.DataFrame:
@@ -279,7 +285,8 @@ def check_scores(frame: pd.DataFrame, *, source: str = "the score frame") -> pd.
         if name in _FILLED:
             wrong_of[name] |= typed[name].isna()
     wrong_of["platform"] |= ~typed["platform"].isin(PLATFORMS)
-    wrong_of["evidence"] |= ~typed["evidence"].fillna("[]").map(_is_evidence).astype(bool)
+    for name, keys in (("evidence", _EVIDENCE_KEYS), ("checked", _CHECKED_KEYS)):
+        wrong_of[name] |= ~typed[name].fillna("[]").map(partial(_is_list_of, keys=keys)).astype(bool)
     for name, wrong in wrong_of.items():
         if wrong.any():
             message = f"{source}: {name} is wrong ({_shown(frame[name][wrong])}) for creators "

@@ -8,21 +8,23 @@ import pandas as pd
 
 from features.signals import SIGNALS
 from features.tables import HEADS
-from serving.catalogue import Catalogue, records
+from serving.catalogue import SHARED_COUNTS, Catalogue, records
 from serving.ranking import REASON_SEPARATOR, Shortlist
 from serving.schemas import (
+    CheckedEvidence,
     Coverage,
     Estimate,
     Evidence,
     EvidenceRow,
     HeadReport,
+    InauthenticShare,
     ModelInfo,
     Ranked,
     RecommendResponse,
     Report,
     ScoreResponse,
 )
-from serving.words import N_, ROW_WORDS, Words
+from serving.words import N_, ONLY_WITHOUT_WORDS, ROW_WORDS, WITHOUT_WORDS, Words
 
 _WARNING_WORDS = {
     "mixed_registry": N_("The catalogue mixes scores of different signal registries: score all creators again."),
@@ -78,6 +80,36 @@ def evidence_of(row: Mapping[str, Any], words: Words) -> list[Evidence]:
     ]
 
 
+def checked_of(row: Mapping[str, Any], words: Words) -> list[CheckedEvidence]:
+    """What was taken away to check the flags of a creator."""
+    items = json.loads(row["checked"]) if _known(row["checked"]) else []
+    return [CheckedEvidence(**item, words=_without(item, words)) for item in items]
+
+
+def _without(item: Mapping[str, Any], words: Words) -> str:
+    before, after = (words.percent(item[name]) for name in ("probability", "probability_without"))
+    message = WITHOUT_WORDS[item["events"]] if item["suffices"] else ONLY_WITHOUT_WORDS[item["events"]]
+    return words.say(message, rows=words.count(len(item["rows"])), before=before, after=after)
+
+
+def _shares(row: Mapping[str, Any]) -> list[InauthenticShare]:
+    return [
+        InauthenticShare(
+            count=count,
+            **{
+                name: _known(row[f"inauthentic_{count}_share{end}"])
+                for name, end in (("share", ""), ("low", "_low"), ("high", "_high"))
+            },
+        )
+        for count in SHARED_COUNTS
+    ]
+
+
+def _authentic_followers(row: Mapping[str, Any]) -> int | None:
+    followers, share = _known(row["followers"]), _known(row["inauthentic_followers_share"])
+    return None if followers is None or share is None else round(followers * (1 - share))
+
+
 def where_to_look(item: Evidence, words: Words) -> str:
     """The posts, days, comments or accounts to look at, in words; empty where the whole history is meant."""
     if not item.rows:
@@ -95,7 +127,10 @@ def report(row: Mapping[str, Any], words: Words) -> Report:
         tier=_known(row["tier"]),
         authenticity=Estimate(**_estimate(row, "authenticity", "authenticity")),
         heads=[_head(row, head, words) for head in HEADS],
+        inauthentic_shares=_shares(row),
+        authentic_followers=_authentic_followers(row),
         evidence=evidence_of(row, words),
+        checked=checked_of(row, words),
         coverage=Coverage(posts=_known(row["coverage_posts"]), days=_known(row["coverage_days"])),
         growth_28d=_known(row["growth_28d"]),
         as_of=_known(row["as_of"]),

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
-from serving.catalogue import Filters, Platform
+from serving.catalogue import Filters, Platform, SharedCount
 from serving.ranking import LONGEST_BRIEF
 from serving.words import Language
 
@@ -274,6 +274,27 @@ class Evidence(_Model):
     rows: list[EvidenceRow]
 
 
+class CheckedEvidence(_Model):
+    """What was taken away from the history to see whether a flag stands on it."""
+
+    head: str
+    words: str
+    events: Literal["posts", "days", "comments"]
+    rows: list[EvidenceRow] = Field(description="In order of time; a day's gain of followers is made the usual one.")
+    probability: Fraction = Field(description="The head's, by the creator's own history alone.")
+    probability_without: Fraction = Field(description="The same without the rows.")
+    suffices: bool = Field(description="Whether at least half of what is above the base rate goes with the rows.")
+
+
+class InauthenticShare(_Model):
+    """The part of a count that is estimated to be manufactured; null where it could not be estimated."""
+
+    count: SharedCount
+    share: Fraction | None
+    low: Fraction | None
+    high: Fraction | None
+
+
 class Coverage(_Model):
     """What the history holds."""
 
@@ -290,7 +311,10 @@ class Report(_Model):
     tier: str | None
     authenticity: Estimate
     heads: list[HeadReport]
+    inauthentic_shares: list[InauthenticShare]
+    authentic_followers: int | None = Field(description="Followers less those estimated to be manufactured.")
     evidence: list[Evidence] = Field(description="The strongest first.")
+    checked: list[CheckedEvidence] = Field(description="Of flagged heads: without which rows they would not be.")
     coverage: Coverage
     growth_28d: float | None = Field(description="Change of followers in 28 days, as a share of followers.")
     as_of: datetime | None

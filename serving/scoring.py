@@ -15,6 +15,7 @@ from features.tables import HEADS, Tables, tier_of
 from serving.models import LoadedModel
 from serving.words import words_for
 from training.authenticity import NEEDS, NO_HEAD
+from training.explaining import explain, rows_in_words
 
 _PROFILE = ("platform", "handle", "display_name", "niche", "country", "language")
 #: Posts, days, comments or accounts that a piece of evidence points at.
@@ -73,6 +74,25 @@ def _with_rows(histories: Histories, evidence: list[list[dict[str, Any]]]) -> li
     ]
 
 
+def _checked(
+    scores: pd.DataFrame, tables: Tables, loaded: LoadedModel, as_of: pd.Timestamp, imported_at: pd.Timestamp
+) -> list[str]:
+    """For each creator, JSON of what was taken away from the history to see whether its flags stand on it."""
+    pairs = [
+        (creator_id, head)
+        for head in HEADS
+        for creator_id in scores.index[scores[f"{head}_flagged"].fillna(False).astype(bool)]
+    ]
+    entries: dict[str, list[dict[str, Any]]] = {}
+    if pairs:
+        cases = pd.DataFrame(pairs, columns=["creator_id", "head"])
+        found = explain(loaded.model, tables, cases, as_of=as_of, imported_at=imported_at)
+        for case, rows in zip(found.to_dict("records"), rows_in_words(tables, found), strict=True):
+            entry = {name: case[name] for name in ("head", "events", "probability", "probability_without", "suffices")}
+            entries.setdefault(case["creator_id"], []).append(entry | {"rows": rows})
+    return [json.dumps(entries.get(creator_id, [])) for creator_id in scores.index]
+
+
 def _profiles(histories: Histories) -> pd.DataFrame:
     creators = histories.creators.set_index("creator_id")
     last_post = pd.to_datetime(_last(histories.posts, "published_at"), unit="D", utc=True)
@@ -119,6 +139,7 @@ def score_tables(
         _profiles(histories)
         .join(_with_reasons(scores, evidence, loaded.model.heads))
         .assign(
+            checked=_checked(scores, tables, loaded, as_of, imported_at),
             growth_28d=signals["follower_growth_28d"],
             profile_text=profile_texts(tables, as_of, imported_at=imported_at),
             model_name=loaded.name,

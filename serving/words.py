@@ -61,6 +61,29 @@ ROW_WORDS: dict[str, str] = {
 }
 
 
+#: What a manufactured share is of.
+SHARE_WORDS: dict[str, str] = {
+    "followers": N_("of the followers"),
+    "likes": N_("of the likes"),
+    "views": N_("of the views"),
+    "comments": N_("of the comments"),
+}
+#: How the probability falls without the rows behind a flag, by what was taken away.
+WITHOUT_WORDS: dict[str, str] = {
+    "posts": N_("Without {rows} of the posts the probability falls from {before} to {after}."),
+    "days": N_(
+        "Had followers grown as usual on {rows} of the days, the probability would fall from {before} to {after}."
+    ),
+    "comments": N_("Without {rows} of the comments the probability falls from {before} to {after}."),
+}
+#: The same where even the best rows take away less than half of what is above the base rate.
+ONLY_WITHOUT_WORDS: dict[str, str] = {
+    "posts": N_("No few posts carry this: without {rows} of them it only goes from {before} to {after}."),
+    "days": N_("No few days carry this: with usual growth on {rows} of them it only goes from {before} to {after}."),
+    "comments": N_("No few comments carry this: without {rows} of them it only goes from {before} to {after}."),
+}
+
+
 class Words:
     """Everything that is said in one language."""
 
@@ -131,6 +154,10 @@ class Words:
         name = str(item["signal"])
         low, high = (self.bare_value(name, item[end]) for end in ("typical_low", "typical_high"))
         return self.say(N_("typically {low} to {high}"), low=low, high=high)
+
+    def share_name(self, count: str) -> str:
+        """What a manufactured share is of."""
+        return self.say(SHARE_WORDS[count])
 
     def head_name(self, head: str) -> str:
         """Name of a head."""

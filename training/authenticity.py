@@ -35,31 +35,31 @@ SMALL = 20_000
 #: Signals named as evidence for a head.
 EVIDENCE_SIGNALS = 3
 
-#: The signal whose absence means that a head has too little to read, and what it needs (a message to translate).
-NEEDS: Mapping[str, tuple[str, str]] = {
+#: Signals of which a head needs any one, and what that takes (a message to translate).
+NEEDS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "bought_followers": (
-        "follower_gain_max_step_z_all",
+        ("follower_gain_max_step_z_all",),
         "needs at least 9 follower snapshots",
     ),
     "bought_likes": (
-        "likes_log_mad_all",
+        ("likes_log_mad_all",),
         "needs at least 8 posts with like counts, seen 2 days after publication or later",
     ),
     "bought_views": (
-        "views_log_mad_all",
+        ("views_log_mad_all",),
         "needs at least 8 posts with view counts, seen 2 days after publication or later",
     ),
     "comment_bots": (
-        "comments_zero_share_all",
-        "needs at least 8 posts with comment counts, seen 2 days after publication or later",
+        ("comments_zero_share_all", "comment_short_share_all"),
+        "needs at least 20 comments, or 8 posts with comment counts, seen 2 days after publication or later",
     ),
     "engagement_pods": (
-        "comments_per_like_log_mad_all",
-        "needs at least 8 posts with like and comment counts, seen 2 days after publication or later",
+        ("comments_per_like_log_mad_all", "comment_first_hour_share_all"),
+        "needs at least 20 comments of posts a week old, or 8 posts with like and comment counts, seen 2 days later",
     ),
 }
 
-#: The head whose needs a share has too: a share of what is not counted cannot be estimated.
+#: The head whose first need a share has too: a share of what is not counted cannot be estimated.
 SHARE_NEEDS: Mapping[str, str] = {
     "followers": "bought_followers",
     "likes": "bought_likes",
@@ -130,7 +130,14 @@ def _is_unusual(entry: Mapping[str, Any]) -> bool:
 
 def assessable(signals: pd.DataFrame) -> pd.DataFrame:
     """Which heads a signal frame can be assessed on, bool of shape (creators, heads)."""
-    return pd.DataFrame({head: signals[NEEDS[head][0]].notna() for head in HEADS}, index=signals.index)
+    return pd.DataFrame(
+        {head: signals[list(NEEDS[head][0])].notna().any(axis=1) for head in HEADS}, index=signals.index
+    )
+
+
+def countable(signals: pd.DataFrame, count: str) -> np.ndarray:
+    """Of whom the manufactured share of a count can be estimated, bool of shape (creators,)."""
+    return signals[NEEDS[SHARE_NEEDS[count]][0][0]].notna().to_numpy()
 
 
 def with_interval(
@@ -275,7 +282,7 @@ class AuthenticityModel:
             columns[f"{name}_flagged"] = pd.array(flagged, dtype="boolean")
             columns[f"{name}_flagged"][~known] = pd.NA
             columns[f"{name}_assessed"] = known
-        return pd.DataFrame(columns | self._shares(x, assessed), index=signals.index)
+        return pd.DataFrame(columns | self._shares(signals, x), index=signals.index)
 
     def _at(
         self, base_rate: float | None, trained: float, interval: tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -291,10 +298,10 @@ class AuthenticityModel:
         middle, low, high = (shift_prior(end, trained, wanted) for end in interval)
         return middle, low, high
 
-    def _shares(self, x: np.ndarray, assessed: pd.DataFrame) -> dict[str, np.ndarray]:
+    def _shares(self, signals: pd.DataFrame, x: np.ndarray) -> dict[str, np.ndarray]:
         columns = {}
-        for count, head in SHARE_NEEDS.items():
-            known = assessed[head].to_numpy()
+        for count in SHARE_NEEDS:
+            known = countable(signals, count)
             estimate = np.full((3, len(x)), np.nan)
             if count in self.shares and known.any():
                 estimate[:, known] = self.shares[count].estimate(x[known])

@@ -106,7 +106,7 @@ def make_dataset(tables: Tables, source: str, data: DataConfig, splits: SplitCon
     as_of : Timestamp
         Moment of knowledge; rows without an observation time count as known then.
     """
-    copies = 1 if source == SIMULATED else data.copies
+    copies = 1 if source == SIMULATED else _copies(tables, as_of, data)
     ids = pd.Index(tables["creators"]["creator_id"])
     split_of = split_creators(ids, splits.model_dump(), data.seed)
     rng = np.random.default_rng(data.seed)
@@ -116,7 +116,7 @@ def make_dataset(tables: Tables, source: str, data: DataConfig, splits: SplitCon
     bounds = _vendor_bounds([share for _, share in shares], len(vendors))
     for (split, _), first, last in zip(shares, bounds[:-1], bounds[1:], strict=True):
         part = of_creators(tables, split_of.index[split_of == split])
-        if copies > 1:
+        if source != SIMULATED:
             part = _assessable_creators(part, as_of)
         if part["creators"].empty:
             continue
@@ -135,6 +135,12 @@ def make_dataset(tables: Tables, source: str, data: DataConfig, splits: SplitCon
         truth=pd.concat(truths).reindex(frame.index),
         creators=creators.assign(split=split_of.reindex(pd.Index(creators["creator"])).to_numpy(), source=source),
     )
+
+
+def _copies(tables: Tables, as_of: pd.Timestamp, data: DataConfig) -> int:
+    """Copies of each real creator: fewer where there are many, so that a source is no larger than the simulated one."""
+    creators = len(_assessable_creators(tables, as_of)["creators"])
+    return int(np.clip(data.creators // max(creators, 1), 1, data.copies))
 
 
 def _assessable_creators(tables: Tables, as_of: pd.Timestamp) -> Tables:

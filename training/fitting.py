@@ -1,6 +1,6 @@
 """Fit the authenticity model: heads on the training creators, calibrators and thresholds on the calibration slice."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from training.authenticity import (
     AuthenticityModel,
     Head,
     assessable,
+    countable,
     manipulation_logits,
 )
 from training.calibration import Calibrator, fit_calibrator, resample_calibrator
@@ -55,13 +56,13 @@ def signal_groups() -> dict[str, np.ndarray]:
     return groups
 
 
-def _hide_families(x: np.ndarray, needed: str, rate: float, rng: np.random.Generator) -> np.ndarray:
-    """Rows with each group of signals missing by chance, but for the groups that the head cannot do without."""
+def _hide_families(x: np.ndarray, needed: Sequence[str], rate: float, rng: np.random.Generator) -> np.ndarray:
+    """Rows with each group of signals missing by chance; rows that would lose all that the head needs stay whole."""
     hidden = x.copy()
     for group in signal_groups().values():
-        if not group[READ.index(needed)]:
-            rows = rng.random(len(x)) < rate
-            hidden[np.ix_(rows, group)] = np.nan
+        hidden[np.ix_(rng.random(len(x)) < rate, group)] = np.nan
+    lost = np.isnan(hidden[:, [READ.index(name) for name in needed]]).all(axis=1)
+    hidden[lost] = x[lost]
     return hidden
 
 
@@ -85,7 +86,7 @@ def _settings(config: ModelConfig, rows: int) -> dict[str, Any]:
 
 
 def _boosters(
-    x: np.ndarray, y: np.ndarray, needed: str, config: ModelConfig, rng: np.random.Generator
+    x: np.ndarray, y: np.ndarray, needed: Sequence[str], config: ModelConfig, rng: np.random.Generator
 ) -> tuple[lgb.Booster, ...]:
     settings = _settings(config, len(x)) | {"objective": "binary"}
     members = []
@@ -181,7 +182,7 @@ def _fit_shares(train: Dataset, calibration: Dataset, config: AuthenticityConfig
         rng = np.random.default_rng([seed, number])
         parts = {}
         for split, part in (("train", train), ("calibration", calibration)):
-            known = assessable(part.signals)[head].to_numpy()
+            known = countable(part.signals, count)
             x, share = (
                 part.signals[list(READ)].to_numpy()[known],
                 part.truth[f"inauthentic_{count}_share"].to_numpy()[known],
@@ -190,7 +191,7 @@ def _fit_shares(train: Dataset, calibration: Dataset, config: AuthenticityConfig
         if min(len(share) for _, share in parts.values()) < LEAST_SHARES or not parts["train"][1].any():
             continue
         x, share = parts["train"]
-        hidden = _hide_families(x, NEEDS[head][0], config.model.family_dropout, rng)
+        hidden = _hide_families(x, NEEDS[head][0][:1], config.model.family_dropout, rng)
         data = lgb.Dataset(hidden, label=share, feature_name=list(READ))
         settings = _settings(config.model, len(x)) | {"objective": "cross_entropy", "seed": int(rng.integers(2**31))}
         booster = lgb.train(settings, data, num_boost_round=2 * config.model.trees)

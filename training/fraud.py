@@ -36,8 +36,13 @@ POPULARITY = {
     "engagement_pods": 0.30,
 }
 
+#: What else of its seller a campaign carries.
+_SELLER = ("vendor_id", "seed", "accounts", "wording")
+
 # what a creator's tables hold, and so which campaigns have anything to work on
 _LEAST_ROWS = 3
+# and where comments were collected instead
+_LEAST_COMMENTS = 10
 #: Pods are 20–200 people, up to 30 in a chat (spendvet.com; digiday): they do nothing for posts with more likes than
 #: this (assumed).
 _POD_LIKES = 4_000
@@ -61,19 +66,25 @@ def _standing(tables: Tables) -> pd.DataFrame:
     standing["snapshots_known"] = known["day"].count()
     standing["first_snapshot"], standing["last_snapshot"] = known["day"].min(), known["day"].max()
     standing["followers"] = standing["followers"].fillna(known["followers"].median())
-    return standing.fillna(dict.fromkeys(("likes_known", "comments_known", "views_known", "snapshots_known"), 0))
+    collected = tables.get("comments", pd.DataFrame({"creator_id": pd.Series(dtype=TEXT)}))
+    standing["collected"] = collected.groupby("creator_id", sort=False).size()
+    return standing.fillna(
+        dict.fromkeys(("likes_known", "comments_known", "views_known", "snapshots_known", "collected"), 0)
+    )
 
 
 def _possible(standing: pd.DataFrame) -> pd.DataFrame:
     """Which kinds have something to work on: bool, creators × heads."""
     enough = {name: standing[f"{name}_known"] >= _LEAST_ROWS for name in ("likes", "comments", "views", "snapshots")}
+    talked = (standing["collected"] >= _LEAST_COMMENTS) & (standing["comments_known"] > 0)
     return pd.DataFrame(
         {
             "bought_followers": enough["snapshots"] & (standing["followers"] > 0),
             "bought_likes": enough["likes"] & (standing["likes"] > 0),
             "bought_views": enough["views"] & (standing["views"] > 0),
-            "comment_bots": enough["comments"],
-            "engagement_pods": enough["likes"] & enough["comments"] & (standing["likes"] <= _POD_LIKES),
+            "comment_bots": enough["comments"] | talked,
+            "engagement_pods": ((enough["likes"] & enough["comments"]) | (talked & (standing["likes_known"] > 0)))
+            & (standing["likes"] <= _POD_LIKES),
         }
     )[list(HEADS)]
 
@@ -123,7 +134,8 @@ def plan_campaigns(
     DataFrame
         One row a campaign: creator_id, head, vendor_id, started_at and ended_at (UTC), `amount` (followers delivered,
         or likes, views or comments a post, or members of the pod), `posts_share` (part of the posts in that time),
-        and the seller's habits by the names of `Vendor`. `purged_after` is in days, NaN where no purge comes.
+        the seller's habits by the names of `Vendor`, and `price` (US dollars for all of it). `purged_after` is in days,
+        NaN where no purge comes.
     """
     standing = _standing(tables)
     wanted = np.array([POPULARITY[head] if head in heads else 0.0 for head in HEADS])
@@ -139,11 +151,12 @@ def plan_campaigns(
                 rows += _follower_orders(facts, vendor, rng)
             else:
                 rows.append(_post_order(head, facts, days, vendor, rng))
-    frame = pd.DataFrame(rows, columns=["creator_id", "head", *NUMBERS, *HABITS, "vendor_id", "seed", "accounts"])
+    frame = pd.DataFrame(rows, columns=["creator_id", "head", *NUMBERS, *HABITS, *_SELLER, "price"])
     for name in ("started_at", "ended_at"):
         moments = pd.to_datetime(np.round(frame[name].to_numpy(dtype=np.float64) * 86_400), unit="s", utc=True)
         frame[name] = pd.Series(moments, index=frame.index).astype(TIME)
-    return frame.astype({"creator_id": TEXT, "head": TEXT, "vendor_id": TEXT, "seed": "int64", "accounts": "int64"})
+    texts = dict.fromkeys(("creator_id", "head", "vendor_id", "wording"), TEXT)
+    return frame.astype({**texts, "seed": "int64", "accounts": "int64", "price": "float64"})
 
 
 def _post_days(tables: Tables, creators: pd.Index) -> list[np.ndarray]:
@@ -156,7 +169,7 @@ def _post_days(tables: Tables, creators: pd.Index) -> list[np.ndarray]:
 
 
 def _row(facts: pd.Series, head: str, vendor: Vendor) -> dict[str, object]:
-    habits = {name: getattr(vendor, name) for name in (*HABITS, "vendor_id", "seed", "accounts")}
+    habits = {name: getattr(vendor, name) for name in (*HABITS, *_SELLER)}
     return {"creator_id": facts.name, "head": head, "posts_share": 1.0, "purged_after": np.nan, "purged": 0.0} | habits
 
 
@@ -176,6 +189,7 @@ def _follower_orders(facts: pd.Series, vendor: Vendor, rng: np.random.Generator)
                 "started_at": start + vendor.start_delay,
                 "ended_at": start + vendor.start_delay + vendor.delivery_days,
                 "amount": float(round(ordered * vendor.delivered)),
+                "price": ordered * vendor.prices["followers"] / 1_000,
                 "purged_after": rng.uniform(3, 90) if purged else np.nan,
                 "purged": rng.uniform(0.3, 0.9) if purged else 0.0,
             }
@@ -200,11 +214,18 @@ def _post_order(
     stops = rng.random() < (0.15 if head == "engagement_pods" else 0.25)
     end = start + draw_log_uniform(rng, 20, 150) if stops else days[-1] + 1
     picky = rng.random() < {"bought_likes": 0.5, "bought_views": 0.5, "comment_bots": 0.35}.get(head, 0.0)
+    posts_share = float(rng.uniform(0.2, 0.7)) if picky else float(rng.uniform(0.85, 1.0))
+    bought = posts_share * np.count_nonzero((days >= start) & (days <= end))
+    if head == "engagement_pods":
+        price = vendor.prices["pod"] * max(1.0, (end - start) / 30)
+    else:
+        price = amount * bought * vendor.prices[counted[head]] / 1_000
     return _row(facts, head, vendor) | {
         "started_at": start,
         "ended_at": end,
         "amount": amount,
-        "posts_share": float(rng.uniform(0.2, 0.7)) if picky else float(rng.uniform(0.85, 1.0)),
+        "posts_share": posts_share,
+        "price": price,
     }
 
 
@@ -408,6 +429,7 @@ def _with_comments(
         language=language.reindex(keys["creator_id"]).to_numpy(),
         seed=plan["seed"],
         accounts=accounts,
+        wording=plan["wording"],
         count=rng.binomial(chosen["comments"].to_numpy().astype(np.int64), part),
         first=published,
         days=np.minimum(hours / 24, seen[rows] - days_since_epoch(published)),

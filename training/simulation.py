@@ -18,6 +18,7 @@ from training.captions import BRANDS, LANGUAGES, NICHES, draw_captions, things_o
 from training.oddities import PURGES
 from training.organic import Lot, draw_lot
 from training.people import COUNTRIES, DAYS, draw_people
+from training.talk import draw_talk
 
 SIMULATION_AS_OF = pd.Timestamp("2026-03-01", tz="UTC")
 #: Creators that share a random stream.
@@ -65,7 +66,8 @@ def simulate_creators(creators: int, seed: int, *, as_of: pd.Timestamp = SIMULAT
     Returns
     -------
     dict of str to DataFrame
-        `creators`, `posts` and `snapshots`, of the columns and dtypes of `features.tables.CONTRACT`.
+        `creators`, `posts`, `snapshots` and, of a part of the creators, `comments`, of the columns and dtypes of
+        `features.tables.CONTRACT`.
     """
     purges = _purge_days(seed)
     lots = [_tables(draw_lot(rng, LOT, purges), seed, first, as_of) for first, rng in _streams(creators, seed)]
@@ -97,11 +99,14 @@ def simulated_oddities(creators: int, seed: int) -> pd.DataFrame:
 
 def _tables(lot: Lot, seed: int, first: int, as_of: pd.Timestamp) -> Tables:
     ids = pa.array(_ids(seed, first), pa.large_string())
-    return {
+    tables = {
         "creators": _creators_frame(lot, ids, first, as_of),
         "posts": _posts_frame(lot, ids, as_of),
         "snapshots": _snapshots_frame(lot, ids, as_of),
     }
+    # a stream of its own: what people say changes no count
+    rng = np.random.default_rng([seed, first, 1])
+    return tables | {"comments": draw_talk(tables["posts"], tables["creators"], rng)}
 
 
 def are_simulated(creator_ids: pd.Series) -> pd.Series:

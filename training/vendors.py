@@ -1,5 +1,6 @@
 """Sellers of manufactured engagement, as draws of habits."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +15,18 @@ POST_LOTS = (25, 50, 100, 250, 500, 1_000)
 
 
 Style = Literal["retail", "careful"]
+#: How a seller's comments are worded: a few texts over and over; stock phrases; signs; sentences of slots.
+WORDINGS = ("template", "generic", "emoji", "paraphrase")
+#: US dollars for 1,000, log-uniform, cheap and quality: followers $3-8 (2018), likes from EUR .90, views EUR .8 (13,158
+#: for EUR 10), comments $4 (1,803 for $7.30) to EUR 50 (200 for EUR 10); what quality costs more is assumed.
+PRICES = {
+    "followers": ((3.0, 8.0), (8.0, 30.0)),
+    "likes": ((0.9, 4.0), (3.0, 12.0)),
+    "views": ((0.5, 3.0), (1.5, 8.0)),
+    "comments": ((4.0, 50.0), (30.0, 200.0)),
+}
+#: US dollars that a month in a pod costs in money or in time, a member (assumed).
+POD_PRICE = (5.0, 40.0)
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,10 @@ class Vendor:
         Likes for each bought view and comments for each bought like that come along.
     pod_presence, pod_talk : float
         Chance that a member reacts to a post, and that a reaction includes a comment.
+    wording : str
+        One of `WORDINGS`.
+    prices : mapping of str to float
+        US dollars for 1,000 followers, likes, views and comments, and for a month in a pod ("pod").
     accounts : int
         Accounts that write its comments; 18,739 delivered one known order of 54,000 (NATO StratCom 2019).
     seed : int
@@ -72,6 +89,8 @@ class Vendor:
     comments_with_likes: float
     pod_presence: float
     pod_talk: float
+    wording: str
+    prices: Mapping[str, float]
     accounts: int
     seed: int
 
@@ -104,6 +123,11 @@ def _draw_vendor(rng: np.random.Generator, style: Style | None) -> Vendor:
         comments_with_likes=draw_log_uniform(rng, 0.004, 0.04) if bundled else 0.0,
         pod_presence=float(rng.uniform(0.35, 0.9)),
         pod_talk=float(rng.uniform(0.15, 0.7)),
+        wording="paraphrase" if quality and style else str(rng.choice(WORDINGS[:3] if style else WORDINGS)),
+        prices={
+            **{name: draw_log_uniform(rng, *ranges[quality]) for name, ranges in PRICES.items()},
+            "pod": draw_log_uniform(rng, *POD_PRICE),
+        },
         accounts=int(draw_log_uniform(rng, 150, 6_000)),
         seed=int(rng.integers(2**31)),
     )

@@ -35,11 +35,17 @@ def score_row(creator_id: str, **changes: Any) -> dict[str, Any]:
         "authenticity": 0.9,
         "authenticity_low": 0.8,
         "authenticity_high": 0.95,
+        **{
+            f"inauthentic_{count}_share{end}": value
+            for count in ("followers", "likes", "views", "comments")
+            for end, value in (("", 0.02), ("_low", 0.0), ("_high", 0.06))
+        },
         "coverage_posts": 60,
         "coverage_days": 180,
         "growth_28d": 0.04,
         "last_post_at": AS_OF - pd.Timedelta(days=1),
         "evidence": "[]",
+        "checked": "[]",
         "profile_text": "",
         "model_name": "authenticity",
         "model_version": "3",
@@ -82,6 +88,18 @@ def flagged(head: str, signal: str, value: float, low: float, high: float) -> di
         "authenticity_low": 0.02,
         "authenticity_high": 0.17,
         "evidence": json.dumps([item]),
+        "checked": json.dumps(
+            [
+                {
+                    "head": head,
+                    "events": "days",
+                    "rows": item["rows"],
+                    "probability": 0.93,
+                    "probability_without": 0.24,
+                    "suffices": True,
+                }
+            ]
+        ),
     }
 
 

@@ -9,9 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.tables import HEADS, check_tables
+from training.bots import TEMPLATES, comment_rows
 from training.deliveries import bots_following
 from training.fraud import draw_vendors, inject_campaigns, plan_campaigns
 from training.simulation import SIMULATION_AS_OF, simulate_creators
+from training.vendors import WORDINGS
 
 DATA = Path(os.environ.get("REALREACH_DATA", "../shared/data"))
 DAY = pd.Timedelta(days=1)
@@ -38,7 +40,7 @@ def injected(organic, campaigns):
 def campaign(head: str, creator_id: str = "a", **numbers: object) -> pd.DataFrame:
     """One campaign that delivers at once, in full and for good, but for what is said."""
     row: dict[str, object] = {
-        "creator_id": creator_id, "head": head, "vendor_id": "v", "seed": 7, "accounts": 50,
+        "creator_id": creator_id, "head": head, "vendor_id": "v", "seed": 7, "accounts": 50, "wording": "generic",
         "started_at": START, "ended_at": START + 300 * DAY, "amount": 100.0, "posts_share": 1.0,
         "purged_after": np.nan, "purged": 0.0, "delivery_days": 1.0, "post_delivery_hours": 1.0, "retention": 1.0,
         "refill_days": 0.0, "refill_delay": 1.0, "scatter": 0.0, "likes_with_views": 0.0, "comments_with_likes": 0.0,
@@ -219,7 +221,9 @@ def test_injected_tables_keep_the_contract(injected):
 def test_creators_without_campaigns_stay_as_they_were(organic, campaigns, injected):
     for name, frame in organic.items():
         honest = ~frame["creator_id"].isin(campaigns["creator_id"])
-        pd.testing.assert_frame_equal(injected[0][name][honest], frame[honest])
+        after = injected[0][name]
+        after = after[~after["creator_id"].isin(campaigns["creator_id"])]
+        pd.testing.assert_frame_equal(after, frame[honest])
 
 
 def test_counts_only_grow_and_nothing_else_changes(organic, injected):
@@ -302,6 +306,36 @@ def test_only_the_kinds_that_are_asked_for_are_bought(organic):
     planned = plan_campaigns(organic, draw_vendors(5, rng), rng, share=1.0, heads=("bought_views",))
     assert set(planned["head"]) == {"bought_views"}
     assert planned["creator_id"].is_unique
+
+
+def test_a_campaign_costs_what_its_amount_does(organic):
+    rng = np.random.default_rng(1)
+    vendors = draw_vendors(3, rng, style="retail")
+    planned = plan_campaigns(organic, vendors, rng, share=1.0)
+    assert (planned["price"] > 0).all()
+    followers = planned[planned["head"] == "bought_followers"].merge(
+        pd.DataFrame({"vendor_id": [v.vendor_id for v in vendors], "rate": [v.prices["followers"] for v in vendors],
+                      "delivered": [v.delivered for v in vendors]}), on="vendor_id",
+    )  # fmt: skip
+    expected = followers["amount"] / followers["delivered"] * followers["rate"] / 1_000
+    np.testing.assert_allclose(followers["price"], expected, rtol=0.02)
+
+
+def written(wording, count=400):
+    row = {
+        "creator_id": "a", "post_id": "p", "language": "vi", "seed": 5, "accounts": 100, "wording": wording,
+        "count": count, "first": START, "days": 1.0,
+    }  # fmt: skip
+    rows = pd.DataFrame([row])
+    return comment_rows(rows, np.random.default_rng(0))["text"]
+
+
+def test_sellers_word_their_comments_each_in_their_way():
+    distinct = {wording: written(wording).nunique() for wording in WORDINGS}
+    assert distinct["template"] <= 2 * TEMPLATES  # in two languages
+    assert distinct["emoji"] < 10
+    assert distinct["paraphrase"] > 350
+    assert distinct["template"] < distinct["generic"] < distinct["paraphrase"]
 
 
 def test_sellers_of_a_style_keep_to_its_habits():
