@@ -61,6 +61,7 @@ class Benchmark(StrEnum):
     accounts = "accounts"
     comments = "comments"
     authenticity = "authenticity"
+    evasion = "evasion"
     signals = "signals"
 
 
@@ -771,8 +772,8 @@ def benchmark(
             file_okay=False,
             help=(
                 "accounts, comments: folder below which labelled sets lie. "
-                "authenticity: folder of tables of creators taken to be organic, or of such folders; simulated where "
-                "left out. signals: folder of tables with comments; simulated where left out."
+                "authenticity, evasion: folder of tables of creators taken to be organic, or of such folders; "
+                "simulated where left out. signals: folder of tables with comments; simulated where left out."
             ),
         ),
     ] = None,
@@ -783,14 +784,14 @@ def benchmark(
         int, typer.Option(min=1, help="authenticity: models, each with a split, vendors and campaigns of its own.")
     ] = 5,
     config: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="authenticity: TOML file of settings.")
+        Path | None, typer.Option(exists=True, dir_okay=False, help="authenticity, evasion: TOML file of settings.")
     ] = None,
     draws: Annotated[int, typer.Option(min=20, help="accounts, comments: draws of each bootstrap interval.")] = 500,
     json: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write the figures to this file.")] = None,
 ) -> None:
     """Measure: models on sets that they have not seen; speed on this machine, where ratios say more than seconds."""
-    if name is Benchmark.authenticity:
-        _benchmark_authenticity(data, config, seeds, json)
+    if name in (Benchmark.authenticity, Benchmark.evasion):
+        _benchmark_authenticity(name, data, config, seeds, json)
         return
     if name is not Benchmark.signals:
         if data is None:
@@ -811,18 +812,25 @@ def benchmark(
         json.write_text(dumps({"benchmark": name.value, **figures}, indent=1), encoding="utf-8")
 
 
-def _benchmark_authenticity(data: Path | None, config: Path | None, seeds: int, json: Path | None) -> None:
+def _benchmark_authenticity(
+    name: Benchmark, data: Path | None, config: Path | None, seeds: int, json: Path | None
+) -> None:
     from json import dumps, loads
 
     from training.benchmark_authenticity import benchmark_authenticity
     from training.config import ConfigError, read_config
+    from training.evasion import benchmark_evasion
     from training.fitting import TooFewCreatorsError
     from training.runs import MixedCreatorsError
 
     figures = {}
     try:
-        sources = _read_sources(data) if data else None
-        for section in benchmark_authenticity(read_config(config), sources, seeds=seeds, progress=_say):
+        sources, settings = _read_sources(data) if data else None, read_config(config)
+        if name is Benchmark.evasion:
+            sections = iter([benchmark_evasion(settings, sources, progress=_say)])
+        else:
+            sections = benchmark_authenticity(settings, sources, seeds=seeds, progress=_say)
+        for section in sections:
             out.print(_figures_table(section.title, section.figures))
             for note in section.notes:
                 _say(note)
@@ -830,7 +838,7 @@ def _benchmark_authenticity(data: Path | None, config: Path | None, seeds: int, 
     except (ConfigError, TooFewCreatorsError, MixedCreatorsError) as error:
         _refuse(error)
     if json:
-        json.write_text(dumps({"benchmark": "authenticity", **figures}, indent=1), encoding="utf-8")
+        json.write_text(dumps({"benchmark": name.value, **figures}, indent=1), encoding="utf-8")
 
 
 def _benchmark_labels(name: str, data: Path, draws: int, json: Path | None) -> None:

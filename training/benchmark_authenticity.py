@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.histories import make_histories
+from features.signals import compute_signals
 from features.tables import HEADS, Tables
 from training.authenticity import AuthenticityModel
 from training.baselines import FLOORS
@@ -21,7 +23,9 @@ from training.benchmark import Section
 from training.config import AuthenticityConfig
 from training.datasets import Dataset, join_datasets
 from training.evaluation import COMPOSITE
+from training.explaining import explain, faithfulness
 from training.fitting import TooFewCreatorsError, fit_authenticity
+from training.fraud import inject_campaigns, plan_campaigns
 from training.gates import SIMULATED
 from training.metrics import (
     Metric,
@@ -41,6 +45,7 @@ from training.trials import (
     CAREFUL,
     MIXED,
     RETAIL,
+    SELLERS,
     UNTOUCHED,
     campaigns_of_style,
     held_out_kind,
@@ -54,6 +59,7 @@ from training.trials import (
     untouched,
     with_floors,
 )
+from training.vendors import draw_vendors
 
 SEEDS = 5
 #: Simulated creators of the models that only measure what is held out: enough to learn from, several of them to fit.
@@ -73,6 +79,8 @@ COUNT_OF: Mapping[str, str] = {
 }
 #: Bootstrap draws of an interval.
 DRAWS = 200
+#: True positives of a head and source whose evidence is taken away, at most.
+MOST_CASES = 40
 _METRICS: Mapping[str, Metric] = {
     "auc": auc,
     "average_precision": average_precision,
@@ -111,8 +119,8 @@ def _labelled(frame: pd.DataFrame, head: str) -> tuple[np.ndarray, np.ndarray, n
 
 def _tried(
     seed: int, sources: list[Source], config: AuthenticityConfig, progress: Progress
-) -> tuple[pd.DataFrame, Section]:
-    """Trial frame of one seed's model over everything that is tried on its test creators, and the model's speed."""
+) -> tuple[pd.DataFrame, AuthenticityModel, Section]:
+    """Trial frame of one seed's model over everything that is tried on its test creators, the model, and its speed."""
     own = smaller(config, config.data.creators, seed)
     dataset = join_datasets([dataset_of(source, own) for source in sources])
     model = fit_authenticity(dataset, own)
@@ -144,7 +152,7 @@ def _tried(
         "base_rate": model.base_rate,
         **rates,
     }
-    return frame.assign(**about), speed_section(model, everything.signals)
+    return frame.assign(**about), model, speed_section(model, everything.signals)
 
 
 def _interval(metric: Metric, frame: pd.DataFrame, head: str) -> dict[str, float]:
@@ -449,6 +457,46 @@ def protocols(sources: list[Source], config: AuthenticityConfig, progress: Progr
     return rows
 
 
+def faithfulness_section(
+    model: AuthenticityModel, sources: list[Source], config: AuthenticityConfig, what: str
+) -> Section:
+    """What taking the evidence away does to true positives of retail campaigns, and taking random rows away."""
+    rows = []
+    for source in sources:
+        tables = test_tables(source, config)
+        for number, head in enumerate(model.heads):
+            rng = np.random.default_rng([config.data.seed, number])
+            vendors = draw_vendors(SELLERS, rng, style=RETAIL)
+            campaigns = plan_campaigns(tables, vendors, rng, share=1.0, heads=(head,))
+            if campaigns.empty:
+                continue
+            injected, truth = inject_campaigns(tables, campaigns, rng)
+            scores = model.score(compute_signals(make_histories(injected, source.as_of, imported_at=source.as_of)))
+            found = scores[f"{head}_flagged"].fillna(False).astype(bool) & truth[head].reindex(scores.index)
+            cases = pd.DataFrame({"creator_id": scores.index[found][:MOST_CASES], "head": head})
+            if len(cases) < 5:
+                continue
+            evidence = explain(model, injected, cases, as_of=source.as_of, imported_at=source.as_of)
+            measured = faithfulness(model, injected, evidence, rng, as_of=source.as_of, imported_at=source.as_of)
+            rows.append(
+                {
+                    "head": head,
+                    "source": source.name,
+                    "true_positives": len(cases),
+                    "lost_30_percent": float((measured["lost"] >= 0.3).sum() / len(cases)),
+                    "lost_median": float(measured["lost"].median()),
+                    "random_median": float(measured["lost_at_random"].median()),
+                    "rows_median": float(measured["size"].median()),
+                }
+            )
+    return Section(
+        "faithfulness",
+        f"{what}: flagged retail campaigns, part of the excess over base rate that goes with the rows",
+        pd.DataFrame(rows),
+        ("random: as many rows that are no evidence, mean of 5 draws.",),
+    )
+
+
 def speed_section(model: AuthenticityModel, signals: pd.DataFrame) -> Section:
     """Creators a second, from signals to scores."""
     many = pd.concat([signals] * max(1, 20_000 // len(signals)))
@@ -488,7 +536,7 @@ def benchmark_authenticity(
     yield protocols_section(protocols(sources, config, progress), what)
     first = config.data.seed
     tried_by_seed = [_tried(seed, sources, config, progress) for seed in range(first, first + seeds)]
-    frame = pd.concat([one for one, _ in tried_by_seed], ignore_index=True)
+    frame = pd.concat([one for one, *_ in tried_by_seed], ignore_index=True)
     tried = frame[frame["source"] != SIMULATED] if real else frame
     yield heads_section(tried, what)
     yield campaigns_section(tried, what)
@@ -498,4 +546,8 @@ def benchmark_authenticity(
     yield top_section(tried, what)
     yield shares_section(tried, what)
     yield abstention_section(tried, what)
-    yield tried_by_seed[-1][1]
+    last, speed = tried_by_seed[-1][1:]
+    attacked = [source for source in sources if source.name != SIMULATED] or sources
+    own = smaller(config, config.data.creators, first + seeds - 1)
+    yield faithfulness_section(last, attacked, own, what)
+    yield speed

@@ -126,7 +126,8 @@ def test_a_head_that_abstains_enters_with_its_rate_among_those_with_no_other_kin
 
 def test_lone_rates_leave_out_creators_with_another_kind(model, trained):
     assert all(head.lone_rate < head.base_rate for head in model.heads.values())
-    assert model.metadata["base_authenticity"] == pytest.approx(0.65, abs=0.03)
+    # 35 % want to buy; some of them only what their tables cannot show
+    assert 0.64 < model.metadata["base_authenticity"] < 0.71
 
 
 def test_saved_and_loaded_models_score_alike(model, signals, tmp_path):

@@ -26,7 +26,7 @@ def sections(small_config):
 def test_everything_is_measured_and_called_simulated(sections):
     assert list(sections) == [
         "protocols", "heads", "campaigns", "dose", "false_alarms",
-        "base_rates", "top", "shares", "abstention", "speed",
+        "base_rates", "top", "shares", "abstention", "faithfulness", "speed",
     ]  # fmt: skip
     assert all("simulated" in sections[name].title for name in sections if name != "speed")
     assert [name for name, section in sections.items() if section.figures.empty] == []
