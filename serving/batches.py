@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from features.coordination import Crowd
-from features.engines import Engine, crowd_of_partitions, peers_of_partitions
+from features.engines import Engine, crowd_of_partitions, crowd_of_tables, peers_of_partitions
 from features.histories import latest_knowledge, make_histories
 from features.partitions import PARTITION, Partition, latest_knowledge_of, plan_partitions
 from features.peers import LEAST_PEERS, Peers, PeersError, peer_position
@@ -36,8 +36,10 @@ class SignalFrames(NamedTuple):
     positions: pd.DataFrame | None
 
 
-def _score_partition(partition: Partition, loaded: LoadedModel, as_of: pd.Timestamp, now: pd.Timestamp) -> pd.DataFrame:
-    return score_tables(partition.read(), loaded, as_of, imported_at=now)
+def _score_partition(
+    partition: Partition, loaded: LoadedModel, as_of: pd.Timestamp, now: pd.Timestamp, crowd: Crowd | None
+) -> pd.DataFrame:
+    return score_tables(partition.read(), loaded, as_of, imported_at=now, crowd=crowd)
 
 
 def score_folder(
@@ -50,6 +52,8 @@ def score_folder(
     creators: int = PARTITION,
 ) -> Iterator[pd.DataFrame]:
     """Score every creator of a folder; one frame a partition, in the order of creator ids.
+
+    Where there are comments the folder is read twice: once to count who comments under whom, once for the scores.
 
     Parameters
     ----------
@@ -76,9 +80,12 @@ def score_folder(
     chosen, partitions = engine or Engine(), plan_partitions(folder, creators, now=now)
     if partitions[0].whole and chosen.name == "local":
         tables = partitions[0].read()
-        return iter([score_tables(tables, loaded, as_of or latest_knowledge(tables, now), imported_at=now)])
+        moment = as_of or latest_knowledge(tables, now)
+        crowd = crowd_of_tables(tables, moment, imported_at=now) if "comments" in tables else None
+        return iter([score_tables(tables, loaded, moment, imported_at=now, crowd=crowd)])
     moment = as_of or latest_knowledge_of(partitions, now)
-    return chosen.map(partial(_score_partition, loaded=loaded, as_of=moment, now=now), partitions)
+    crowd = crowd_of_partitions(partitions, moment, imported_at=now, engine=chosen)
+    return chosen.map(partial(_score_partition, loaded=loaded, as_of=moment, now=now, crowd=crowd), partitions)
 
 
 def _signals_partition(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from features.engines import crowd_of_tables
 from features.tables import write_frame, write_tables
 from serving.models import LoadedModel, load_champion
 from serving.scoring import score_tables
@@ -87,7 +88,8 @@ def prepare_demo(creators: int, progress: Callable[[str], None] = lambda _: None
     if folder.exists():
         shutil.rmtree(folder)
     write_tables(tables, folder)
-    frame = score_tables(tables, demo.loaded, SIMULATION_AS_OF, imported_at=SIMULATION_AS_OF)
+    crowd = crowd_of_tables(tables, SIMULATION_AS_OF, imported_at=SIMULATION_AS_OF)
+    frame = score_tables(tables, demo.loaded, SIMULATION_AS_OF, imported_at=SIMULATION_AS_OF, crowd=crowd)
     write_frame(frame, tracking.home() / "catalogue.parquet")
     progress(f"scored them into {tracking.home() / 'catalogue.parquet'}")
     return demo

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features.content import profile_texts
+from features.coordination import Crowd
 from features.evidence import evidence_rows
 from features.histories import Events, Histories, make_histories
 from features.signals import compute_signals, registry_hash
@@ -57,11 +58,13 @@ def _with_reasons(scores: pd.DataFrame, evidence: list[list[dict[str, Any]]], tr
     return scores.assign(**reasons, evidence=[json.dumps(items) for items in evidence])
 
 
-def _with_rows(histories: Histories, evidence: list[list[dict[str, Any]]]) -> list[list[dict[str, Any]]]:
+def _with_rows(
+    histories: Histories, evidence: list[list[dict[str, Any]]], crowd: Crowd | None
+) -> list[list[dict[str, Any]]]:
     """Evidence with the posts, days, comments or accounts that each signal points at, strongest first."""
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     names = sorted({item["signal"] for items in evidence for item in items})
-    rows = evidence_rows(histories, names, most=ROWS_POINTED_AT)
+    rows = evidence_rows(histories, names, crowd=crowd, most=ROWS_POINTED_AT)
     times = rows["at"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
     for creator, signal, events, named, at in zip(
         rows["creator_id"], rows["signal"], rows["events"], rows["id"], times, strict=True
@@ -111,7 +114,12 @@ def _profiles(histories: Histories) -> pd.DataFrame:
 
 
 def score_tables(
-    tables: Tables, loaded: LoadedModel, as_of: pd.Timestamp, *, imported_at: pd.Timestamp
+    tables: Tables,
+    loaded: LoadedModel,
+    as_of: pd.Timestamp,
+    *,
+    imported_at: pd.Timestamp,
+    crowd: Crowd | None = None,
 ) -> pd.DataFrame:
     """Score every creator of checked tables.
 
@@ -125,6 +133,8 @@ def score_tables(
         Moment of knowledge, UTC.
     imported_at : Timestamp
         When the tables were imported: what rows without an observation time are known from.
+    crowd : Crowd, optional
+        What is known of the creators together; without it, as in a request, the signals of scope "crowd" are missing.
 
     Returns
     -------
@@ -132,9 +142,9 @@ def score_tables(
         The score frame of the contract, one row a creator, sorted by creator_id.
     """
     histories = make_histories(tables, as_of, imported_at=imported_at)
-    signals = compute_signals(histories)
+    signals = compute_signals(histories, crowd)
     scores = loaded.model.score(signals)
-    evidence = _with_rows(histories, loaded.model.evidence(signals, scores, histories.creators["platform"]))
+    evidence = _with_rows(histories, loaded.model.evidence(signals, scores, histories.creators["platform"]), crowd)
     frame = (
         _profiles(histories)
         .join(_with_reasons(scores, evidence, loaded.model.heads))

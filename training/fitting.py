@@ -33,6 +33,8 @@ LEAST_TYPICAL = 30
 LEAST_INNOCENT = 60
 #: Creators from whom a share is learnt.
 LEAST_SHARES = 100
+#: Chance that what creators show together is hidden in training.
+CROWD_DROPOUT = 0.5
 #: What part of the allowed false alarms each head may raise; several heads rarely agree on an innocent.
 SHARES_OF_ALARMS = (1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02)
 
@@ -59,8 +61,10 @@ def signal_groups() -> dict[str, np.ndarray]:
 def _hide_families(x: np.ndarray, needed: Sequence[str], rate: float, rng: np.random.Generator) -> np.ndarray:
     """Rows with each group of signals missing by chance; rows that would lose all that the head needs stay whole."""
     hidden = x.copy()
-    for group in signal_groups().values():
-        hidden[np.ix_(rng.random(len(x)) < rate, group)] = np.nan
+    for name, group in signal_groups().items():
+        # a request is of one creator: what many show together is as often unknown as known
+        chance = CROWD_DROPOUT if name == "crowd" and rate else rate
+        hidden[np.ix_(rng.random(len(x)) < chance, group)] = np.nan
     lost = np.isnan(hidden[:, [READ.index(name) for name in needed]]).all(axis=1)
     hidden[lost] = x[lost]
     return hidden

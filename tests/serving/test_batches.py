@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 import realreach
+from features.engines import crowd_of_tables
 from features.partitions import write_together
 from features.tables import read_tables, write_tables
 from serving.batches import score_folder
@@ -40,7 +41,9 @@ def run(*arguments: object) -> tuple[int, str]:
 
 def test_partitions_give_the_bits_of_the_whole(home, folder):
     loaded = load_champion()
-    expected = score_tables(read_tables(folder), loaded, SIMULATION_AS_OF, imported_at=NOW)
+    tables = read_tables(folder)
+    crowd = crowd_of_tables(tables, SIMULATION_AS_OF, imported_at=NOW)
+    expected = score_tables(tables, loaded, SIMULATION_AS_OF, imported_at=NOW, crowd=crowd)
 
     for as_of in (SIMULATION_AS_OF, None):
         frames = list(score_folder(folder, loaded, now=NOW, as_of=as_of, creators=9))
