@@ -33,6 +33,8 @@ DONE, REFUSED, WRONG_USAGE = 0, 1, 2
 HOST = "127.0.0.1"
 #: Accounts from which on resampling them says something of how uncertain their share of fakes is.
 LEAST_SAMPLE = 30
+#: Creators whose share of fakes is told.
+SHOWN_CREATORS = 20
 #: First words of figures that are better the lower they are.
 LOWER_IS_BETTER = ("brier", "errors", "false_alarms", "flagged")
 
@@ -63,6 +65,13 @@ class Benchmark(StrEnum):
     authenticity = "authenticity"
     evasion = "evasion"
     signals = "signals"
+
+
+class Domain(StrEnum):
+    """Where comments stand."""
+
+    social = "social"
+    review = "review"
 
 
 class EngineChoice(StrEnum):
@@ -607,36 +616,55 @@ def score_accounts_(
     """Score accounts (followers, likers, commenters): how likely each is fake, and how many of them all are.
 
     Needs the column account_id and, of followers, following and posts_count, at least two; whatever else of the
-    accounts table is there is read too.
+    accounts table is there is read too. A file with creator_id as well is read as an audience table: its rows keep
+    creator_id and relation, and the share is estimated for each creator.
     """
-    from features.tables import TableError, read_table, write_frame
+    from features.tables import TableError, columns_of, read_table, write_frame
     from training.accounts import score_accounts
 
     loaded, version_ = _champion("accounts")
     try:
-        accounts = read_table(file, "accounts", ["account_id"])
+        sampled = "creator_id" in columns_of(file)
+        accounts = read_table(
+            file, "audience" if sampled else "accounts", ["creator_id", "account_id"] if sampled else ["account_id"]
+        )
     except TableError as error:
         _refuse_tables(error, file)
     frame = score_accounts(loaded, accounts, base_rate=base_rate)
+    for name in ("relation", "creator_id"):
+        if sampled and name in accounts:
+            frame.insert(0, name, accounts[name])
     frame.insert(len(frame.columns), "model_data", loaded.metadata["data"])
     write_frame(frame, scores)
-    assessed = int(frame["assessed"].sum())
-    _say(f"{assessed:,} of {len(frame):,} accounts assessed, by a model trained on {loaded.metadata['data']} accounts")
-    if assessed < LEAST_SAMPLE:
-        _say(f"Too few for an estimate of the share of fakes among them: {LEAST_SAMPLE} assessed accounts are needed")
-    else:
-        share = loaded.share(accounts)
-        _say(
-            f"Estimated share of fakes among them: {share.share:.1%} ({share.low:.1%}–{share.high:.1%}); "
-            f"probabilities assume {base_rate or loaded.base_rate:.0%}"
-        )
+    _say(
+        f"{int(frame['assessed'].sum()):,} of {len(frame):,} accounts assessed, by a model trained on "
+        f"{loaded.metadata['data']} accounts; probabilities assume {base_rate or loaded.base_rate:.1%} fakes"
+    )
+    groups = frame.groupby("creator_id").groups if sampled else {"": frame.index}
+    for creator, rows in list(groups.items())[:SHOWN_CREATORS]:
+        _say(_fakes_among(loaded, accounts.loc[rows], frame.loc[rows, "assessed"], str(creator)))
+    if len(groups) > SHOWN_CREATORS:
+        _say(f"and {len(groups) - SHOWN_CREATORS:,} creators more; split the file for their shares")
     _say(f"Wrote {scores}: accounts version {version_}")
+
+
+def _fakes_among(loaded: Any, accounts: "pd.DataFrame", assessed: "pd.Series", creator: str) -> str:
+    """Share of fakes in a sample, in words."""
+    whose = f"{creator}: " if creator else ""
+    if assessed.sum() < LEAST_SAMPLE:
+        few = f"{int(assessed.sum())} assessed accounts are too few for a share of fakes"
+        return f"{whose}{few}: {LEAST_SAMPLE} are needed"
+    share = loaded.share(accounts)
+    return f"{whose}estimated share of fakes {share.share:.1%} ({share.low:.1%}–{share.high:.1%})"
 
 
 @app.command("score-comments")
 def score_comments_(
     file: RowsFile,
     scores: OutFile,
+    domain: Annotated[
+        Domain, typer.Option(help="Where the comments stand: under posts, or as reviews of a shop.")
+    ] = Domain.social,
 ) -> None:
     """Score comments: how likely each is advertising, a scam or otherwise inauthentic, by its text.
 
@@ -650,7 +678,7 @@ def score_comments_(
         comments = read_table(file, "comments", ["text"])
     except TableError as error:
         _refuse_tables(error, file)
-    frame = score_comments(loaded, comments)
+    frame = score_comments(loaded, comments.assign(domain=domain.value))
     frame.insert(len(frame.columns), "model_data", loaded.metadata["data"])
     write_frame(frame, scores)
     assessed = int(frame["assessed"].sum())

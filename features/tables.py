@@ -601,6 +601,17 @@ def read_tables(folder: Path, *, now: pd.Timestamp | None = None) -> Tables:
     return check_tables(tables, now=now)
 
 
+def columns_of(path: Path) -> list[str]:
+    """Names of the columns of a Parquet or CSV file.
+
+    Raises
+    ------
+    TableError
+        Where the file cannot be read.
+    """
+    return list(_read_table(path).columns)
+
+
 def read_table(path: Path, name: str, required: Collection[str], *, now: pd.Timestamp | None = None) -> pd.DataFrame:
     """Read one table from a Parquet or CSV file of any name and check it, holding it to fewer columns.
 

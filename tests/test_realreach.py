@@ -512,7 +512,7 @@ def test_accounts_from_a_file_to_scores_and_their_share(labels_home, monkeypatch
     code, said = run("score-accounts", tmp_path / "accounts.csv", "--out", tmp_path / "scored.parquet")
     assert code == 0, said
     assert "40 of 41 accounts assessed, by a model trained on simulated accounts" in said
-    assert "Estimated share of fakes" in said
+    assert "estimated share of fakes" in said
     scored = pd.read_parquet(tmp_path / "scored.parquet").set_index("account_id")
     assert scored["fake_probability"].iloc[:10].min() > 0.5 > scored["fake_probability"].iloc[10:40].max()
     inside = scored["fake_low"].le(scored["fake_probability"]) & scored["fake_probability"].le(scored["fake_high"])
@@ -524,6 +524,33 @@ def test_accounts_from_a_file_to_scores_and_their_share(labels_home, monkeypatch
     assert code == 0
     rare = pd.read_csv(tmp_path / "rare.csv").set_index("account_id")
     assert (rare["fake_probability"].iloc[:40] < scored["fake_probability"].iloc[:40]).all()
+
+
+def test_an_audience_keeps_whose_it_is_and_has_a_share_for_each_creator(labels_home, monkeypatch, tmp_path):
+    monkeypatch.setenv("REALREACH_HOME", str(labels_home))
+    cheap = {"followers": 12, "following": 3100, "posts_count": 0, "bio_length": 0, "has_picture": False}
+    person = {"followers": 420, "following": 380, "posts_count": 90, "bio_length": 40, "has_picture": True}
+    # the same account follows both creators, and had another count of followers when it was looked at again
+    rows = [
+        {"creator_id": creator, "account_id": f"a{number}", "relation": "follower"}
+        | (cheap if number < fakes else person | {"followers": 420 + shift})
+        for shift, (creator, fakes) in enumerate((("an", 20), ("binh", 0)))
+        for number in range(40)
+    ]
+    rows += [{"creator_id": "chi", "account_id": "a1", "relation": "liker", **person}]
+    pd.DataFrame(rows).to_csv(tmp_path / "audience.csv", index=False)
+    code, said = run("score-accounts", tmp_path / "audience.csv", "--out", tmp_path / "scored.parquet")
+    assert code == 0, said
+    scored = pd.read_parquet(tmp_path / "scored.parquet")
+    assert scored[["creator_id", "account_id"]].to_numpy().tolist() == [
+        [r["creator_id"], r["account_id"]] for r in rows
+    ]
+    assert scored["relation"].iloc[-1] == "liker"
+    shares = {line.split(":")[0]: line for line in said.splitlines() if "share of fakes" in line}
+    assert "too few" in shares["chi"]
+    estimates = {name: float(shares[name].split("fakes ")[1].split("%")[0]) for name in ("an", "binh")}
+    assert estimates["an"] > 30
+    assert estimates["binh"] < 10
 
 
 def test_comments_from_a_file_to_scores(labels_home, monkeypatch, tmp_path):

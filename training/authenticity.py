@@ -24,13 +24,13 @@ from features.signals import SIGNALS, registry_hash
 from features.tables import HEADS
 from training.calibration import Calibrator
 from training.quantification import shift_prior
-from training.shares import ShareModel
+from training.shares import SMALL_TO_SCORE, ShareModel
 
 #: Coverage of the interval around a probability.
 INTERVAL = 0.90
 #: Probabilities are kept this far from 0 and 1 on the logit scale.
 _EDGE = 1e-4
-#: Rows below which one thread is faster than several.
+#: Rows below which one thread is faster than several in training.
 SMALL = 20_000
 #: Signals named as evidence for a head.
 EVIDENCE_SIGNALS = 3
@@ -120,7 +120,7 @@ class Head:
 
 
 def _threads(x: np.ndarray) -> int:
-    return 1 if len(x) < SMALL else 0
+    return 1 if len(x) < SMALL_TO_SCORE else 0
 
 
 def _is_unusual(entry: Mapping[str, Any]) -> bool:

@@ -167,7 +167,8 @@ def estimate_share(p: ArrayLike, reference: Reference, *, draws: int = 200, seed
         return ShareEstimate(np.nan, np.nan, np.nan, np.nan, np.nan, 0)
     adjusted, likeliest = _estimates(p, reference)
     rng = np.random.default_rng(seed)
-    drawn = [np.nanmean(_estimates(p[rng.integers(0, len(p), len(p))], _redrawn(reference, rng))) for _ in range(draws)]
+    # the estimator that is told, not its mean with the other one: where nobody is fake, 0 has to be in reach
+    drawn = [_chosen(*_estimates(p[rng.integers(0, len(p), len(p))], _redrawn(reference, rng))) for _ in range(draws)]
     tails = [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2]
     low, high = np.quantile(drawn, tails) if draws else (np.nan, np.nan)
     share = _chosen(adjusted, likeliest)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+#: Rows below which one thread is faster than several.
+SMALL_TO_SCORE = 2_000
 #: Coverage of the interval of a share.
 INTERVAL = 0.90
 #: Calibration creators behind each knot, at least, and knots, at most.
@@ -43,7 +45,7 @@ class ShareModel:
 
     def estimate(self, x: Floats) -> Floats:
         """Share, lower and upper end for rows of signals, float64 of shape (3, rows)."""
-        threads = 1 if len(x) < 20_000 else 0
+        threads = 1 if len(x) < SMALL_TO_SCORE else 0
         first = np.asarray(self.booster.predict(x, num_threads=threads))
         return np.stack([np.interp(first, self.knots, line) for line in (self.middle, self.low, self.high)])
 
