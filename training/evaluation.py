@@ -148,7 +148,8 @@ def evaluate(
     flagged = {}
     for name in probabilities.keys() - {COMPOSITE}:
         flag = scores.loc[probabilities[name].index, f"{name}_flagged"].to_numpy(dtype=bool)
-        flagged[name] = {"false_alarms": _mean(flag[~truths[name]]), "recall": _mean(flag[truths[name]])}
+        honest = ~test.truth.loc[probabilities[name].index, COMPOSITE].to_numpy(dtype=bool)
+        flagged[name] = {"false_alarms": _mean(flag[honest]), "recall": _mean(flag[truths[name]])}
     by_platform = {}
     for platform, ids in probabilities[COMPOSITE].groupby(test.creators["platform"]).groups.items():
         y, p = test.truth.loc[ids, COMPOSITE].to_numpy(dtype=bool), probabilities[COMPOSITE].loc[ids].to_numpy()

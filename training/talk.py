@@ -24,6 +24,9 @@ _POOL_SEED = 20260301
 _EMOJI = ("❤️", "😍", "🔥", "👏", "😂", "🙌", "💯", "😊", "🥰", "💕", "😭", "✨")
 #: Mean and concentration of each creator's beta distributions: emoji only, stock phrases, returning authors, owner.
 _EMOJI_ONLY, _STOCK, _RETURNING, _OWNER = (0.11, 9.0), (0.17, 9.0), (0.08, 8.0), (0.05, 2.0)
+#: The same for readers of many creators of a niche; how many of them there are in a lot; and the part of comments that
+#: other creators write. In the real set half of the creators share commenters 1.5 times as often as chance has it.
+_SHARED, READERS_OF_A_NICHE, FELLOWS = (0.10, 6.0), 400, 0.01
 #: Median and log sd of the delay of a comment in hours, and of the medians of creators.
 _HOURS, _HOURS_SD, _HOURS_SD_OF_CREATORS = 8.0, 1.7, 0.7
 #: Share of comments that nobody likes: beta of creators; the liked have a geometric number of likes.
@@ -91,7 +94,7 @@ def draw_talk(posts: pd.DataFrame, creators: pd.DataFrame, rng: np.random.Genera
             "creator_id": last["creator_id"].to_numpy()[row],
             "post_id": last["post_id"].to_numpy()[row],
             "comment_id": pd.Series([f"k_{value:015x}" for value in rng.integers(2**60, size=row.size)], dtype=TEXT),
-            "author_id": pd.Series(_authors(ids, owner, rng), dtype=TEXT),
+            "author_id": pd.Series(_authors(creators, owner, rng), dtype=TEXT),
             "published_at": (last["published_at"].iloc[row].reset_index(drop=True) + later).astype(TIME),
             "text": pd.Series(_texts(creators["language"].to_numpy(dtype=object), owner, rng), dtype=TEXT),
             "likes": pd.array(likes, dtype="Int64"),
@@ -99,17 +102,35 @@ def draw_talk(posts: pd.DataFrame, creators: pd.DataFrame, rng: np.random.Genera
     ).astype({"creator_id": TEXT, "post_id": TEXT})
 
 
-def _authors(ids: pd.Index, owner: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Most write once; some return, a few of them often; the owner answers."""
+def _authors(creators: pd.DataFrame, owner: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Most write once; some return, a few of them often; some read many of a niche; creators write, and answer."""
+    ids = creators["creator_id"].to_numpy(dtype=object)
+    niche = pd.factorize(creators["niche"])[0][owner]
     size = owner.size
-    once = np.array([f"u_{value:012x}" for value in rng.integers(2**48, size=size)], dtype=object)
-    # the rank of a returning reader is heavy-tailed: a few write much
-    regular = np.floor(np.exp(rng.random(size) * np.log(40))).astype(np.int64)
-    returning = rng.random(size) < _beta(rng, _RETURNING, len(ids))[owner]
-    answers = rng.random(size) < _beta(rng, _OWNER, len(ids))[owner]
-    names = ids.to_numpy(dtype=object)[owner]
-    regulars = np.array([f"u_{name}_{rank}" for name, rank in zip(names, regular.tolist(), strict=True)], dtype=object)
-    return np.where(answers, names, np.where(returning, regulars, once))
+    names = np.array([f"u_{value:012x}" for value in rng.integers(2**48, size=size)], dtype=object)
+
+    def put(rows: np.ndarray, given: list[str]) -> None:
+        names[rows] = given
+
+    # the rank of a reader is heavy-tailed: a few write much
+    returning = np.flatnonzero(rng.random(size) < _beta(rng, _RETURNING, ids.size)[owner])
+    rank = _heavy_tailed(rng, 40, returning.size)
+    put(returning, [f"u_{ids[one]}_{number}" for one, number in zip(owner[returning], rank, strict=True)])
+    shared = np.flatnonzero(rng.random(size) < _beta(rng, _SHARED, ids.size)[owner])
+    rank = _heavy_tailed(rng, READERS_OF_A_NICHE, shared.size)
+    lot = ids[0] if ids.size else ""
+    put(shared, [f"u_{lot}_n{of}_{number}" for of, number in zip(niche[shared], rank, strict=True)])
+    fellows = np.flatnonzero(rng.random(size) < FELLOWS)
+    put(fellows, ids[rng.integers(0, max(ids.size, 1), fellows.size)].tolist())
+    answers = np.flatnonzero(rng.random(size) < _beta(rng, _OWNER, ids.size)[owner])
+    put(answers, ids[owner[answers]].tolist())
+    return names
+
+
+def _heavy_tailed(rng: np.random.Generator, most: int, size: int) -> list[int]:
+    """Ranks from 1 to `most`, the logarithm uniform."""
+    ranks: list[int] = np.floor(np.exp(rng.random(size) * np.log(most))).astype(np.int64).tolist()
+    return ranks
 
 
 def _texts(languages: np.ndarray, owner: np.ndarray, rng: np.random.Generator) -> np.ndarray:

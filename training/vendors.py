@@ -128,7 +128,7 @@ def _draw_vendor(rng: np.random.Generator, style: Style | None) -> Vendor:
             **{name: draw_log_uniform(rng, *ranges[quality]) for name, ranges in PRICES.items()},
             "pod": draw_log_uniform(rng, *POD_PRICE),
         },
-        accounts=int(draw_log_uniform(rng, 150, 6_000)),
+        accounts=int(draw_log_uniform(rng, 1_500, 20_000)),
         seed=int(rng.integers(2**31)),
     )
 
