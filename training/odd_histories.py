@@ -5,309 +5,427 @@ are bought, so that size alone does not tell them from manipulation.
 """
 
 from collections.abc import Callable, Mapping
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
 
-from features.histories import days_since_epoch
 from features.tables import TEXT, Tables, of_creators
-from training.deliveries import floats, last_moment, seen_days
+from features.texts import read_texts
+from features.wording import ENGLISH, VIETNAMESE, languages_of
+from training.captions import LANGUAGES, NICHES, draw_captions
+from training.comment_sets import simulate_comments
+from training.fraud import SIZES
+from training.odd_world import DELAY_HOURS, LEAST_POSTS, POST_COUNTS, World
 from training.oddities import JUMP, log_uniform
-from training.rounding import detect_rounding, round_counts
+from training.pods import pseudonym
 
-#: A hit's views over the usual ones, log-uniform; likes and comments follow with elasticities below one (assumed).
-HIT = (4.0, 40.0)
-_FOLLOWS = {"views": 1.0, "likes": 0.9, "comments": 0.75}
-#: Comments of a giveaway over the usual ones: people tag friends (assumed), and the likes that come along.
-GIVEAWAY_COMMENTS, GIVEAWAY_LIKES = (4.0, 25.0), (1.3, 3.0)
-#: Views of a post that the platform's own ads carry over the usual ones; few of those who are shown it react (assumed).
-ADS_VIEWS, ADS_LIKES = (2.0, 8.0), 0.1
-#: Days in which 63 % of the followers of a jump come, and days over which the part that leaves again does.
-COMING_DAYS, LEAVING_DAYS = (0.8, 6.0), 12.0
-#: Least posts and snapshots of a creator whom an oddity can strike.
-LEAST_POSTS, LEAST_SNAPSHOTS = 8, 9
-#: Followers of a small account.
-SMALL = (1_500, 9_000)
+#: Reach of a hit over the next best post, at least; a hit's likes and comments for its reach are those of the
+#: creator's best fifth of posts, but for this sd of the logarithm (assumed).
+HIT_LEAD, HIT_SCATTER = 1.3, 0.2
+#: Likes of a giveaway's post over the usual ones (assumed).
+GIVEAWAY_LIKES = (0.3, 2.0)
+#: Part of the posts of a campaign of the platform's ads that are carried, and likes and comments of a carried view over
+#: those of another one: few of those who are shown it react (assumed).
+ADS_POSTS, ADS_LIKES, ADS_COMMENTS = 0.4, (0.05, 0.3), 0.03
+#: Part of the growth that a break takes, part of a channel's views, and its days (assumed).
+BREAK_GROWTH, BREAK_VIEWS, BREAK_DAYS = (0.7, 1.0), 0.4, (21.0, 120.0)
+#: Creators of a fan community, creators whom a fan reads, and chances that a fan reacts to a post and that a reaction
+#: has words (assumed); the median and log sd of their delay, in hours: sooner than others, not all within the first.
+COMMUNITY, FAN_READS, FAN_REACTS, FAN_TALKS, FAN_DELAY = (5, 12), (2, 6), (0.3, 0.9), (0.2, 0.8), (2.0, 1.3)
+MOST_FANS = 80
+#: Followers of a small account, and how engagement falls when followers do: log engagement rate falls by -.09 to -.16
+#: for each unit of log followers (public sets, measured).
+SMALL, SMALL_ENGAGEMENT = (1_000, 9_000), 0.88
+#: Height of the log of a season, and the periods, in days, that it may have.
+SEASON, YEAR, MONTH = (0.3, 0.9), 365.25, 30.4
+#: Collected comments that a post gains at most.
+MOST_COMMENTS = 60
 
-_GREETINGS = {
-    "vi": "Chào cả nhà, hôm nay mình nói tiếng Việt nhé",
-    "en": "Hello everyone, from now on I also post in English",
-    "id": "Halo semuanya, sekarang aku juga posting dalam bahasa Indonesia",
-}
-
-
-class _World:
-    """Tables of the creators who are struck, with each row's owner; counts are changed here and put back at the end."""
-
-    def __init__(self, tables: Tables, rng: np.random.Generator) -> None:
-        self.tables, self.rng = dict(tables), rng
-        self.ids = pd.Index(tables["creators"]["creator_id"])
-        self.posts = tables["posts"].reset_index(drop=True)
-        snapshots = tables.get("snapshots")
-        self.snapshots = snapshots.reset_index(drop=True) if snapshots is not None else None
-        self.owner = self.ids.get_indexer(pd.Index(self.posts["creator_id"]))
-        self.published = days_since_epoch(self.posts["published_at"])
-        self.age = seen_days(self.posts, last_moment(tables)) - self.published
-        self.of_post = self.posts.groupby(["creator_id", "post_id"], sort=False).ngroup().to_numpy()
-        self.taken = np.empty(0)
-        self.row_owner = np.empty(0, dtype=np.intp)
-        if self.snapshots is not None:
-            self.taken = days_since_epoch(self.snapshots["observed_at"])
-            self.row_owner = self.ids.get_indexer(pd.Index(self.snapshots["creator_id"]))
-
-    def posting(self) -> np.ndarray:
-        """Which creators have enough posts, bool of shape (creators,)."""
-        posts = pd.Series(self.owner).groupby(self.of_post).first()
-        return np.bincount(posts, minlength=len(self.ids)) >= LEAST_POSTS
-
-    def followed(self) -> np.ndarray:
-        """Which creators have enough snapshots with followers."""
-        if self.snapshots is None:
-            return np.zeros(len(self.ids), dtype=bool)
-        known = ~np.isnan(floats(self.snapshots, "followers"))
-        return np.bincount(self.row_owner[known], minlength=len(self.ids)) >= LEAST_SNAPSHOTS
-
-    def one_post(self, struck: np.ndarray) -> np.ndarray:
-        """Rows of one post, drawn, of each struck creator."""
-        chosen = self.rng.random(self.of_post.max(initial=-1) + 1)[self.of_post] * struck[self.owner]
-        best = np.zeros(len(self.ids))
-        np.maximum.at(best, self.owner, chosen)
-        return (chosen > 0) & (chosen == best[self.owner])
-
-    def multiply(self, name: str, factor: np.ndarray) -> None:
-        """Multiply a count of posts, rounded as the creator's counts are; null stays null."""
-        if name in self.posts:
-            self.posts = _with(
-                self.posts, name, floats(self.posts, name) * factor, self.owner, len(self.ids), factor != 1
-            )
-
-    def lift(self, name: str, rows: np.ndarray, times: np.ndarray) -> None:
-        """Raise a count of these rows to so many times the creator's median; what is above already stays."""
-        if name in self.posts:
-            count = floats(self.posts, name)
-            usual = pd.Series(count).groupby(self.owner).median().reindex(range(len(self.ids))).to_numpy()[self.owner]
-            reached = np.where(rows, np.fmax(count, times * np.maximum(usual, 1)), count)
-            self.posts = _with(self.posts, name, reached, self.owner, len(self.ids), rows)
-
-    def grow(self, struck: np.ndarray, start: np.ndarray, leaving: tuple[float, float], steady: bool = False) -> None:
-        """Let followers of struck creators jump from a day on: they come over days, and part of them leaves again."""
-        if self.snapshots is None or "followers" not in self.snapshots:
-            return
-        size = log_uniform(self.rng, *JUMP, len(self.ids))
-        length = log_uniform(self.rng, *(COMING_DAYS if not steady else (30.0, 120.0)), len(self.ids))
-        gone = self.rng.uniform(*leaving, len(self.ids))
-        age = self.taken - start[self.row_owner]
-        with np.errstate(over="ignore"):
-            come = -np.expm1(-np.maximum(age, 0) / length[self.row_owner])
-            left = -np.expm1(-np.maximum(age - length[self.row_owner], 0) / LEAVING_DAYS)
-        share = size[self.row_owner] * (come - gone[self.row_owner] * left) * struck[self.row_owner]
-        organic = floats(self.snapshots, "followers")
-        base = _first_known(organic, self.row_owner, self.taken, len(self.ids))[self.row_owner]
-        added = np.nan_to_num(share * base)
-        self.snapshots = _with(
-            self.snapshots, "followers", organic + added, self.row_owner, len(self.ids), np.abs(added) >= 1
-        )
-
-    def followers_seen(self) -> pd.DataFrame:
-        """The creators table with the followers of the last snapshot, where that is what it held before."""
-        creators = self.tables["creators"].reset_index(drop=True)
-        before = self.tables.get("snapshots")
-        if before is None or self.snapshots is None:
-            return creators
-        old, new = (
-            _last_known(floats(frame, "followers"), self.row_owner, self.taken, len(self.ids))
-            for frame in (before.reset_index(drop=True), self.snapshots)
-        )
-        change = np.nan_to_num(new - old)
-        own = floats(creators, "followers") + change
-        return _with(creators, "followers", own, np.arange(len(creators)), len(creators), change != 0, rounded=False)
+_FRIENDS = ("@linh.ng{}", "@minh_{}", "@anna{}", "@tom.{}", "@dewi_{}", "@sarah{}", "@hoang{}", "@mai_{}", "@jay{}")
 
 
-def _with(
-    frame: pd.DataFrame, name: str, values: np.ndarray, owner: np.ndarray, creators: int, changed: np.ndarray,
-    *, rounded: bool = True,
-) -> pd.DataFrame:  # fmt: skip
-    """A count with other values in the changed rows, rounded as each creator's counts were."""
-    before = floats(frame, name)
-    rounding = detect_rounding(before, owner, creators)[owner] if rounded else np.zeros(len(frame), dtype=np.int64)
-    now = np.where(changed & ~np.isnan(before), round_counts(np.maximum(np.round(values), 0), rounding), before)
-    missing = np.isnan(now)
-    counts = pd.arrays.IntegerArray(np.where(missing, 0, now).astype(np.int64), missing)
-    return frame.assign(**{name: pd.Series(counts, index=frame.index)})
+@cache
+def _honest_texts() -> Mapping[str, np.ndarray]:
+    """Honest comments of the grammars, by language."""
+    written = simulate_comments(12_000, 20_260_302)
+    language = pd.Series(written.groups).str.partition("/")[0].to_numpy()
+    texts = written.comments["text"].to_numpy(dtype=object)
+    return {name: texts[~written.inauthentic & (language == name)] for name in ("en", "vi", "id")}
 
 
-def _first_known(values: np.ndarray, owner: np.ndarray, times: np.ndarray, creators: int) -> np.ndarray:
-    return _last_known(values, owner, -times, creators)
+def _spoken(world: World) -> np.ndarray:
+    """Language of each creator as the profile says it, or else most captions: "en", "vi", another code, or ""."""
+    creators, posts = world.tables["creators"], world.tables["posts"]
+    said = creators["language"].fillna("") if "language" in creators else pd.Series("", index=creators.index)
+    spoken = said.str.lower().str[:2].to_numpy(dtype=object)
+    unknown = np.flatnonzero(spoken == "")
+    if unknown.size and "caption" in posts:
+        rows = world.last[np.isin(world.post_owner, unknown)]
+        told = languages_of(read_texts(posts["caption"].iloc[rows]))
+        counts = np.bincount(world.owner[rows] * (ENGLISH + 1) + told, minlength=len(world.ids) * (ENGLISH + 1))
+        most = 1 + np.argmax(counts.reshape(-1, ENGLISH + 1)[:, 1:], axis=1)
+        names = np.full(ENGLISH + 1, "", dtype=object)
+        names[[VIETNAMESE, ENGLISH]] = "vi", "en"
+        spoken[unknown] = names[most[unknown]]
+    return spoken
 
 
-def _last_known(values: np.ndarray, owner: np.ndarray, times: np.ndarray, creators: int) -> np.ndarray:
-    known = np.flatnonzero(~np.isnan(values))
-    order = known[np.argsort(times[known], kind="stable")]
-    last = np.full(creators, np.nan)
-    last[owner[order]] = values[order]
-    return last
+def _texts(world: World, creators: np.ndarray) -> np.ndarray:
+    """An honest comment in the language of each of these creators, English where it has no grammar."""
+    pools, spoken = _honest_texts(), _spoken(world)[creators]
+    texts = world.rng.choice(pools["en"], creators.size)
+    for language in ("vi", "id"):
+        rows = spoken == language
+        texts[rows] = world.rng.choice(pools[language], int(rows.sum()))
+    return texts
 
 
-def _middle_days(world: _World) -> np.ndarray:
-    """A day of each creator's snapshots, not at the ends; NaN without snapshots."""
-    first, last = (
-        _last_known(side * world.taken, world.row_owner, side * world.taken, len(world.ids)) * side for side in (-1, 1)
+def _friends(world: World, size: int) -> np.ndarray:
+    """Comments that call one to three friends."""
+    names = world.rng.choice(np.array(_FRIENDS, dtype=object), (size, 3))
+    numbers = world.rng.integers(1, 999, (size, 3))
+    calls = world.rng.integers(1, 4, size)
+    return np.array(
+        [
+            " ".join(name.format(number) for name, number in zip(own[:count], digits[:count], strict=True))
+            for own, digits, count in zip(names.tolist(), numbers.tolist(), calls.tolist(), strict=True)
+        ],
+        dtype=object,
     )
-    return np.asarray(first + (last - first) * world.rng.uniform(0.2, 0.8, len(world.ids)))
 
 
-def _viral_hit(world: _World) -> np.ndarray:
-    struck = world.posting()
-    hit = world.one_post(struck)
-    size = log_uniform(world.rng, *HIT, len(world.ids))[world.owner]
-    for name, elasticity in _FOLLOWS.items():
-        scatter = np.exp(0.2 * world.rng.standard_normal(len(world.ids)))[world.owner]
-        world.lift(name, hit, size**elasticity * scatter)
-    start = np.full(len(world.ids), np.nan)
-    start[world.owner[hit]] = world.published[hit]
-    world.grow(struck & ~np.isnan(start), start, (0.0, 0.3))
+def _write_guests(world: World, extra: np.ndarray, before: np.ndarray, *, friends: float) -> None:
+    """People who come once, under posts whose comments were collected: as large a part of them as of the others."""
+    collected = world.collected()
+    part = np.clip(np.divide(collected, before, out=np.zeros(extra.size), where=before > 0), 0, 1)
+    gained = np.minimum(world.rng.binomial(np.nan_to_num(extra).astype(np.int64), part), MOST_COMMENTS)
+    post = np.repeat(np.arange(gained.size), gained)
+    seed = int(world.rng.integers(2**32))
+    authors = np.array([pseudonym("guest", number, seed) for number in range(post.size)], dtype=object)
+    calling = world.rng.random(post.size) < friends
+    texts = _texts(world, world.post_owner[post])
+    texts[calling] = _friends(world, int(calling.sum()))
+    world.write(post, authors, texts, world.draw_delays(post, *DELAY_HOURS))
+
+
+def _jump_at(world: World, start: np.ndarray, length: tuple[float, float], leaving: tuple[float, float]) -> None:
+    size = len(world.ids)
+    world.jump(
+        start,
+        log_uniform(world.rng, *JUMP, size),
+        world.rng.uniform(*length, size),
+        world.rng.uniform(*leaving, size),
+    )
+
+
+def _snapshot_day(world: World, able: np.ndarray) -> np.ndarray:
+    """A day between the first and the last count of followers of able creators, NaN elsewhere."""
+    days, owner = pd.Series(world.snapshot_days()), world.owners_of("snapshots")
+    spans = days.groupby(owner).agg(["min", "max"]).reindex(range(len(world.ids))).to_numpy()
+    day = spans[:, 0] + (spans[:, 1] - spans[:, 0]) * world.rng.uniform(0.15, 0.85, len(world.ids))
+    return np.where(able, day, np.nan)
+
+
+def _reach(world: World) -> tuple[np.ndarray, np.ndarray]:
+    """Count that tells each creator's reach (position in `POST_COUNTS`), and that count of each post."""
+    which = np.where(world.knows("views"), 0, 1)
+    counts = np.stack([world.last_counts(name) for name in POST_COUNTS[:2]])
+    return which, counts[which[world.post_owner], np.arange(world.last.size)]
+
+
+def _viral_hit(world: World, willing: np.ndarray) -> np.ndarray:
+    """One post far beyond the others; its counts are to each other as those of the creator's best posts."""
+    which, reach = _reach(world)
+    able = willing & (world.knows("views") | world.knows("likes"))
+    hit = world.one_post((able[world.post_owner]) & (reach > 0))
+    struck = hit >= 0
+    by_creator = pd.Series(reach).groupby(world.post_owner)
+    most, usual, good = (
+        values.reindex(range(len(world.ids))).to_numpy()
+        for values in (by_creator.max(), by_creator.median(), by_creator.quantile(0.8))
+    )
+    sizes = [log_uniform(world.rng, *SIZES[f"bought_{name}"], which.size) for name in POST_COUNTS[:2]]
+    size = np.where(which == 0, *sizes)
+    goal = np.maximum((1 + size) * np.maximum(usual, 1), HIT_LEAD * most)
+    best = reach >= good[world.post_owner]
+    post = hit[struck]
+    extra = {name: np.zeros(world.last.size) for name in POST_COUNTS}
+    for number, name in enumerate(POST_COUNTS):
+        count = world.last_counts(name)
+        told = best & ~np.isnan(count)
+        of_best, of_reach = (
+            np.bincount(world.post_owner[told], weights=values[told], minlength=len(world.ids))
+            for values in (count, reach)
+        )
+        rate = np.divide(of_best, of_reach, out=np.zeros(of_best.size), where=of_reach > 0)
+        scatter = np.where(which == number, 1.0, np.exp(HIT_SCATTER * world.rng.standard_normal(len(world.ids))))
+        extra[name][post] = np.fmax((goal * rate * scatter)[struck] - count[post], 0)
+    before = world.last_counts("comments")
+    world.add(extra)
+    _write_guests(world, extra["comments"], before, friends=0.1)
+    _jump_at(world, _days_of(world, hit), (0.5, 5.0), (0.0, 0.3))
     return struck
 
 
-def _press_mention(world: _World) -> np.ndarray:
-    struck = world.followed()
-    world.grow(struck, _middle_days(world), (0.0, 0.25))
+def _days_of(world: World, post: np.ndarray) -> np.ndarray:
+    """Day of a post of each creator, NaN where it is -1."""
+    return np.where(post >= 0, np.append(world.post_day, np.nan)[post], np.nan)
+
+
+def _press_mention(world: World, willing: np.ndarray) -> np.ndarray:
+    """Followers come without a post, fewer each day."""
+    struck = willing & world.followed()
+    if struck.any():
+        _jump_at(world, _snapshot_day(world, struck), (0.5, 8.0), (0.0, 0.3))
     return struck
 
 
-def _giveaway(world: _World) -> np.ndarray:
-    struck = world.posting()
-    post = world.one_post(struck)
-    for name, sizes in (("comments", GIVEAWAY_COMMENTS), ("likes", GIVEAWAY_LIKES)):
-        world.lift(name, post, log_uniform(world.rng, *sizes, len(world.ids))[world.owner])
-    start = np.full(len(world.ids), np.nan)
-    start[world.owner[post]] = world.published[post]
-    world.grow(struck & ~np.isnan(start), start, (0.3, 0.7))
+def _giveaway(world: World, willing: np.ndarray) -> np.ndarray:
+    """A post under which people call friends; followers come, and many leave within weeks."""
+    able = willing & world.talked()
+    chosen = world.one_post(able[world.post_owner] & ~np.isnan(world.last_counts("comments")))
+    struck = chosen >= 0
+    post = chosen[struck]
+    extra = {name: np.zeros(world.last.size) for name in ("comments", "likes")}
+    comments = log_uniform(world.rng, *SIZES["comment_bots"], len(world.ids)) * np.maximum(world.usual("comments"), 1)
+    likes = world.rng.uniform(*GIVEAWAY_LIKES, len(world.ids)) * np.nan_to_num(world.usual("likes"))
+    extra["comments"][post], extra["likes"][post] = comments[struck], likes[struck]
+    before = world.last_counts("comments")
+    world.add(extra)
+    _write_guests(world, extra["comments"], before, friends=0.85)
+    _jump_at(world, _days_of(world, chosen), (0.5, 5.0), (0.2, 0.6))
     return struck
 
 
-def _paid_ads(world: _World) -> np.ndarray:
-    struck = world.posting() & _has(world, "views")
-    carried = struck[world.owner] & (world.rng.random(world.of_post.max(initial=-1) + 1)[world.of_post] < 0.25)
-    size = log_uniform(world.rng, *ADS_VIEWS, world.of_post.max(initial=-1) + 1)[world.of_post]
-    world.multiply("views", np.where(carried, size, 1.0))
-    world.multiply("likes", np.where(carried, 1 + ADS_LIKES * (size - 1), 1.0))
-    if world.snapshots is not None:
-        world.grow(struck & world.followed(), _middle_days(world), (0.0, 0.2), steady=True)
+def _paid_ads(world: World, willing: np.ndarray) -> np.ndarray:
+    """The platform's own ads for some weeks: carried posts, few of whose viewers react, and steadily more followers."""
+    able = willing & world.knows("views")
+    start = world.quantile_day(world.rng.uniform(0.1, 0.85, len(world.ids)))
+    length = log_uniform(world.rng, 20, 120, len(world.ids))
+    views = world.last_counts("views")
+    age = world.post_day - start[world.post_owner]
+    within = able[world.post_owner] & (age >= 0) & (age <= length[world.post_owner]) & (views > 0)
+    carried = within & (world.rng.random(age.size) < ADS_POSTS)
+    carried[world.one_post(within)[np.unique(world.post_owner[within])]] = True
+    struck = np.bincount(world.post_owner[carried], minlength=len(world.ids)) > 0
+    bought = log_uniform(world.rng, *SIZES["bought_views"], age.size) * carried * np.nan_to_num(views)
+    keen = world.rng.uniform(*ADS_LIKES, len(world.ids))[world.post_owner]
+    extra = {"views": bought}
+    for name, reacting in (("likes", keen), ("comments", ADS_COMMENTS)):
+        rate = np.divide(world.last_counts(name), views, out=np.zeros(age.size), where=views > 0)
+        extra[name] = np.floor(bought * np.nan_to_num(rate) * reacting)
+    world.add(extra)
+    world.jump(
+        np.where(struck, start, np.nan),
+        log_uniform(world.rng, *JUMP, len(world.ids)),
+        length,
+        world.rng.uniform(0.0, 0.2, len(world.ids)),
+        steady=True,
+    )
     return struck
 
 
-def _has(world: _World, name: str) -> np.ndarray:
-    known = ~np.isnan(floats(world.posts, name))
-    return np.bincount(world.owner[known], minlength=len(world.ids)) >= LEAST_POSTS
+def _break_and_comeback(world: World, willing: np.ndarray) -> np.ndarray:
+    """Weeks without a post, and hardly any new followers in them."""
+    first, last = (world.quantile_day(np.full(len(world.ids), level)) for level in (0.0, 1.0))
+    length = np.minimum(log_uniform(world.rng, *BREAK_DAYS, len(world.ids)), 0.5 * (last - first))
+    start = first + (last - first - length) * world.rng.uniform(0.2, 0.8, len(world.ids))
+    age = world.post_day - start[world.post_owner]
+    silent = (age > 0) & (age < length[world.post_owner])
+    posts, gone = (np.bincount(world.post_owner[rows], minlength=len(world.ids)) for rows in (~silent, silent))
+    struck = willing & (length >= BREAK_DAYS[0]) & (posts >= LEAST_POSTS) & (gone > 0)
+    world.drop_posts(silent & struck[world.post_owner])
+    parts = {
+        "followers": world.rng.uniform(*BREAK_GROWTH, len(world.ids)),
+        "total_views": np.full(len(world.ids), BREAK_VIEWS),
+    }
+    for name, part in parts.items():
+        world.recount(name, struck, partial(_idle, start, start + length, part))
+    return struck
 
 
-def _break_and_comeback(world: _World) -> np.ndarray:
-    posts = pd.DataFrame({"owner": world.owner, "day": world.published})
-    spans = posts.groupby("owner")["day"].agg(["min", "max"]).reindex(range(len(world.ids)))
-    length = (spans["max"] - spans["min"]).to_numpy()
-    start = spans["min"].to_numpy() + length * world.rng.uniform(0.25, 0.5, len(world.ids))
-    end = start + length * world.rng.uniform(0.15, 0.3, len(world.ids))
-    silent = (world.published > start[world.owner]) & (world.published < end[world.owner])
-    struck = world.posting() & (np.bincount(world.owner[~silent], minlength=len(world.ids)) >= LEAST_POSTS)
-    dropped = silent & struck[world.owner]
-    gone = world.posts.loc[dropped, ["creator_id", "post_id"]].drop_duplicates()
-    world.posts = world.posts[~dropped].reset_index(drop=True)
+def _idle(
+    start: np.ndarray, stop: np.ndarray, part: np.ndarray,
+    gain: np.ndarray, owner: np.ndarray, begin: np.ndarray, end: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """Gains without a part of what falls between start and stop, each of shape (creators,)."""
+    shared = np.maximum(np.minimum(end, stop[owner]) - np.maximum(begin, start[owner]), 0)
+    inside = np.divide(shared, end - begin, out=np.zeros(gain.size), where=end > begin)
+    return np.asarray(gain - np.maximum(gain, 0) * part[owner] * np.nan_to_num(inside))
+
+
+def _hidden_likes(world: World, willing: np.ndarray) -> np.ndarray:
+    """No like counts of posts from some day on."""
+    able = willing & world.knows("likes")
+    start = world.quantile_day(world.rng.uniform(0.3, 0.8, len(world.ids)))
+    hidden = able[world.owner] & (world.published > start[world.owner])
+    posts = world.tables["posts"]
+    shown = posts["likes"].notna().to_numpy() & hidden
+    world.tables["posts"] = posts.assign(likes=posts["likes"].mask(shown))
+    return np.bincount(world.owner[shown], minlength=len(world.ids)) > 0
+
+
+def _communities(world: World, able: np.ndarray) -> list[np.ndarray]:
+    """Able creators of one platform, language and niche, as far as these are known, in groups of `COMMUNITY`."""
+    creators = world.tables["creators"]
+    alike = [name for name in ("platform", "language", "niche") if name in creators]
+    kind = creators.groupby(alike, dropna=False, sort=False).ngroup().to_numpy()
+    members = world.rng.permutation(np.flatnonzero(able))
+    members = members[np.argsort(kind[members], kind="stable")]
+    groups = []
+    for own in np.split(members, np.flatnonzero(np.diff(kind[members])) + 1):
+        sizes = world.rng.integers(COMMUNITY[0], COMMUNITY[1] + 1, own.size)
+        ends = np.cumsum(sizes)
+        groups += [group for group in np.split(own, ends[ends < own.size]) if group.size >= FAN_READS[0]]
+    return groups
+
+
+def _fan_community(world: World, willing: np.ndarray) -> np.ndarray:
+    """Readers of several similar creators who comment often and soon; they join one by one, and nobody answers."""
+    able = willing & world.talked()
+    usual = np.maximum(np.nan_to_num(world.usual("comments")), 1)
+    order = np.argsort(world.post_owner, kind="stable")
+    bounds = np.searchsorted(world.post_owner[order], np.arange(len(world.ids) + 1))
+    seed, named = int(world.rng.integers(2**32)), 0
+    struck = np.zeros(len(world.ids), dtype=bool)
+    posts, fans, reacting = [], [], np.zeros(world.last.size)
+    for group in _communities(world, able):
+        own = np.concatenate([order[bounds[creator] : bounds[creator + 1]] for creator in group])
+        publisher = np.repeat(np.arange(group.size), bounds[group + 1] - bounds[group])
+        mean_reads = (FAN_READS[0] + min(FAN_READS[1], group.size)) / 2
+        wanted = log_uniform(world.rng, *SIZES["engagement_pods"], 1)[0] * np.median(usual[group]) * 3
+        count = int(np.clip(round(wanted * group.size / mean_reads), 4, MOST_FANS * group.size // 2))
+        rank = world.rng.random((count, group.size)).argsort(axis=1).argsort(axis=1)
+        follows = rank < world.rng.integers(FAN_READS[0], min(FAN_READS[1], group.size) + 1, (count, 1))
+        days = world.post_day[own]
+        joined = world.rng.uniform(days.min() - 60, days.max(), (count, 1))
+        keen = world.rng.uniform(*FAN_REACTS, (count, 1))
+        talks = world.rng.uniform(*FAN_TALKS, (count, 1))
+        reacts = follows[:, publisher] & (joined <= days) & (world.rng.random((count, own.size)) < keen)
+        reacting[own] += reacts.sum(axis=0)
+        fan, row = np.nonzero(reacts & (world.rng.random(reacts.shape) < talks))
+        posts.append(own[row])
+        fans.append(fan + named)
+        named += count
+        struck[group[np.bincount(publisher[row], minlength=group.size) > 0]] = True
+    post, fan = (np.concatenate(parts) if parts else np.empty(0, dtype=np.int64) for parts in (posts, fans))
+    before = world.last_counts("comments")
+    known = ~np.isnan(before)
+    world.add({"comments": np.bincount(post, minlength=known.size) * known, "likes": reacting})
+    part = np.clip(np.divide(world.collected(), before, out=np.zeros(known.size), where=before > 0), 0, 1)
+    shown = world.rng.random(post.size) < part[post]
+    post, fan = post[shown], fan[shown]
+    names = {number: pseudonym("fan", number, seed) for number in np.unique(fan).tolist()}
+    authors = np.array([names[number] for number in fan.tolist()], dtype=object)
+    world.write(post, authors, _texts(world, world.post_owner[post]), world.draw_delays(post, *FAN_DELAY))
+    return struck & (np.bincount(world.post_owner[known], minlength=struck.size) > 0)
+
+
+def _small_account(world: World, willing: np.ndarray) -> np.ndarray:
+    """As few people as a nano account has: each follower kept by chance, and each reaction."""
+    followers = world.followers()
+    struck = willing & (followers > SMALL[1]) & (world.knows("likes") | world.knows("views"))
+    goal = log_uniform(world.rng, *SMALL, len(world.ids))
+    rate = np.where(struck, goal / np.where(struck, followers, 1.0), 1.0)
+    world.thin((rate**SMALL_ENGAGEMENT)[world.post_owner])
+
+    def few(gain: np.ndarray, owner: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
+        kept = world.rng.binomial(np.abs(gain).astype(np.int64), rate[owner])
+        return np.asarray(np.sign(gain) * kept)
+
+    for name in ("followers", "total_views"):
+        world.recount(name, struck, few)
+    return struck
+
+
+def _language_switch(world: World, willing: np.ndarray) -> np.ndarray:
+    """Captions, and what is answered, in another language from some day on."""
+    posts = world.tables["posts"]
+    if "caption" not in posts:
+        return np.zeros(len(world.ids), dtype=bool)
+    worded = posts["caption"].fillna("").str.len().to_numpy() > 0
+    spoken = _spoken(world)
+    choice = world.rng.permuted(np.tile(np.array(["en", "vi", "id"], dtype=object), (spoken.size, 1)), axis=1)
+    second = np.where(choice[:, 0] == spoken, choice[:, 1], choice[:, 0])
+    enough = np.bincount(world.post_owner[worded[world.last]], minlength=spoken.size) >= LEAST_POSTS
+    start = world.quantile_day(world.rng.uniform(0.3, 0.8, spoken.size))
+    often = world.rng.uniform(0.6, 1.0, spoken.size)[world.post_owner]
+    sponsored = posts["is_sponsored"].fillna(False).to_numpy(dtype=bool) if "is_sponsored" in posts else ~worded
+    later = (willing & enough)[world.post_owner] & (world.post_day > start[world.post_owner])
+    # who is paid keeps the words that say so
+    later &= worded[world.last] & ~(sponsored & worded)[world.last] & (world.rng.random(later.size) < often)
+    rows = np.flatnonzero(later[world.post])
+    own_post, owner = world.post[rows], world.owner[rows]
+    numbers = world.rng.integers(0, 5_040, (world.last.size, 6))
+    captions = draw_captions(
+        _niches(world)[owner],
+        np.array([LANGUAGES.index(name) for name in second[owner]], dtype=np.int64),
+        numbers[own_post],
+        sponsor=np.full(rows.size, -1),
+        giveaway=np.zeros(rows.size, dtype=bool),
+    )
+    now = posts["caption"].to_numpy(dtype=object, copy=True)
+    now[rows] = captions.to_pylist()
+    world.tables["posts"] = posts.assign(caption=pd.Series(now, index=posts.index, dtype=TEXT))
     if "comments" in world.tables:
-        world.tables["comments"] = _without(world.tables["comments"], gone)
-    return struck & (np.bincount(world.owner[dropped], minlength=len(world.ids)) > 0)
+        _answer_in(world, later, second)
+    return np.bincount(world.post_owner[later], minlength=spoken.size) > 0
 
 
-def _without(comments: pd.DataFrame, posts: pd.DataFrame) -> pd.DataFrame:
-    keys = pd.MultiIndex.from_frame(posts)
-    return comments[~pd.MultiIndex.from_frame(comments[["creator_id", "post_id"]]).isin(keys)].reset_index(drop=True)
-
-
-def _hidden_likes(world: _World) -> np.ndarray:
-    struck = world.posting() & _has(world, "likes")
-    start = _post_quantile(world, 0.4)
-    hidden = struck[world.owner] & (world.published > start[world.owner])
-    world.posts = world.posts.assign(likes=world.posts["likes"].mask(hidden))
-    return struck
-
-
-def _post_quantile(world: _World, level: float) -> np.ndarray:
-    days = pd.Series(world.published).groupby(world.owner).quantile(level)
-    return days.reindex(range(len(world.ids))).to_numpy()
-
-
-def _fan_community(world: _World) -> np.ndarray:
-    """Loyal readers: comments rise by as many on every post, and soon."""
-    struck = world.posting() & _has(world, "comments")
-    usual = pd.Series(floats(world.posts, "comments")).groupby(world.owner).median().reindex(range(len(world.ids)))
-    fans = np.ceil(log_uniform(world.rng, 0.3, 2.0, len(world.ids)) * np.nan_to_num(usual.to_numpy()) + 3)
-    there = world.rng.binomial(fans[world.owner].astype(np.int64), 0.6).astype(np.float64) * struck[world.owner]
-    before = floats(world.posts, "comments")
-    world.posts = _with(world.posts, "comments", before + there, world.owner, len(world.ids), there > 0)
-    world.posts = _with(
-        world.posts, "likes", floats(world.posts, "likes") + there, world.owner, len(world.ids), there > 0
+def _niches(world: World) -> np.ndarray:
+    """Position of each creator's niche in `NICHES`, any one where it is another or unknown."""
+    creators = world.tables["creators"]
+    drawn = world.rng.integers(0, len(NICHES), len(creators))
+    known = (
+        pd.Index(NICHES).get_indexer(pd.Index(creators["niche"])) if "niche" in creators else np.full(drawn.size, -1)
     )
-    return struck
+    return np.where(known >= 0, known, drawn)
 
 
-def _small_account(world: _World) -> np.ndarray:
-    """As many people as a nano account has: every one of the counts thinned alike."""
-    followers = floats(world.tables["creators"], "followers")
-    wanted = log_uniform(world.rng, *SMALL, len(world.ids))
-    struck = world.posting() & (followers > SMALL[1])
-    rate = np.where(struck, wanted / np.where(struck, followers, 1.0), 1.0)
-    for name in ("likes", "comments", "views", "shares", "saves"):
-        if name in world.posts:
-            count = floats(world.posts, name)
-            thinned = world.rng.binomial(np.nan_to_num(count).astype(np.int64), rate[world.owner])
-            changed = struck[world.owner] & ~np.isnan(count)
-            counts = np.where(changed, thinned, count)
-            world.posts = _with(world.posts, name, counts, world.owner, len(world.ids), changed, rounded=False)
-    creators = world.tables["creators"].reset_index(drop=True)
-    world.tables["creators"] = _with(
-        creators,
-        "followers",
-        np.round(followers * rate),
-        np.arange(len(creators)),
-        len(creators),
-        struck,
-        rounded=False,
+def _answer_in(world: World, posts: np.ndarray, language: np.ndarray) -> None:
+    """Put most comments under some posts (bool of shape (posts,)) into each creator's other language."""
+    comments, under = world.tables["comments"], world.posts_of_comments()
+    rows = np.flatnonzero((under >= 0) & posts[under] & (comments["text"].notna()).to_numpy())
+    rows = rows[world.rng.random(rows.size) < 0.7]
+    texts, pools = comments["text"].to_numpy(dtype=object, copy=True), _honest_texts()
+    spoken = language[world.post_owner[under[rows]]]
+    for name, pool in pools.items():
+        own = rows[spoken == name]
+        texts[own] = world.rng.choice(pool, own.size)
+    world.tables["comments"] = comments.assign(text=pd.Series(texts, index=comments.index, dtype=TEXT))
+
+
+def _seasonal_business(world: World, willing: np.ndarray) -> np.ndarray:
+    """Posting, reach and new followers rise and fall with the year or, where less is known, with the month."""
+    first, last = (world.quantile_day(np.full(len(world.ids), level)) for level in (0.0, 1.0))
+    able = willing & (world.knows("likes") | world.knows("views")) & (last - first >= 2 * MONTH)
+    yearly = (last - first >= 0.6 * YEAR) & (world.rng.random(able.size) < 0.7)
+    period = np.where(yearly, YEAR, MONTH)
+    height, phase = world.rng.uniform(*SEASON, able.size), world.rng.uniform(0, 2 * np.pi, able.size)
+
+    def season(owner: np.ndarray, day: np.ndarray) -> np.ndarray:
+        return np.asarray(height[owner] * np.sin(2 * np.pi * day / period[owner] + phase[owner]))
+
+    quiet = world.rng.random(world.last.size) > np.exp(
+        season(world.post_owner, world.post_day) - height[world.post_owner]
     )
-    if world.snapshots is not None:
-        for name in ("followers", "total_views"):
-            if name in world.snapshots:
-                own = struck[world.row_owner]
-                count = floats(world.snapshots, name) * rate[world.row_owner]
-                world.snapshots = _with(
-                    world.snapshots, name, count, world.row_owner, len(world.ids), own, rounded=False
-                )
-    return struck
+    left = np.bincount(world.post_owner[~quiet], minlength=able.size)
+    world.drop_posts(quiet & (able & (left >= LEAST_POSTS))[world.post_owner])
+    wave = np.exp(season(world.post_owner, world.post_day))
+    world.scale(np.where(able[world.post_owner], wave, 1.0))
+
+    def moved(gain: np.ndarray, owner: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
+        middle = np.where(np.isnan(begin), end, (begin + end) / 2)
+        wave = np.where(np.isnan(begin) | (gain <= 0), 1.0, np.exp(season(owner, middle)))
+        return np.asarray(gain * wave)
+
+    for name in ("followers", "total_views"):
+        world.recount(name, able, moved)
+    return able
 
 
-def _language_switch(world: _World) -> np.ndarray:
-    struck = world.posting() & ("caption" in world.posts)
-    if not struck.any():
-        return struck
-    start = _post_quantile(world, 0.5)
-    later = struck[world.owner] & (world.published > start[world.owner])
-    greeting = world.rng.choice(list(_GREETINGS.values()), len(world.ids))[world.owner]
-    captions = world.posts["caption"].astype("object").where(~later, greeting)
-    world.posts = world.posts.assign(caption=captions.astype(TEXT))
-    return struck
-
-
-def _seasonal_business(world: _World) -> np.ndarray:
-    """Counts that rise and fall with the year, by as much as 60 % to either side."""
-    struck = world.posting()
-    amplitude = world.rng.uniform(0.2, 0.9, len(world.ids))[world.owner]
-    phase = world.rng.uniform(0, 2 * np.pi, len(world.ids))[world.owner]
-    factor = np.where(struck[world.owner], np.exp(amplitude * np.sin(2 * np.pi * world.published / 365.25 + phase)), 1)
-    for name in _FOLLOWS:
-        world.multiply(name, factor)
-    return struck
-
-
-_STRIKES: Mapping[str, Callable[[_World], np.ndarray]] = {
+_STRIKES: Mapping[str, Callable[[World, np.ndarray], np.ndarray]] = {
     "viral_hit": _viral_hit,
     "press_mention": _press_mention,
     "giveaway": _giveaway,
@@ -322,7 +440,7 @@ _STRIKES: Mapping[str, Callable[[_World], np.ndarray]] = {
 ODDITIES = tuple(_STRIKES)
 
 
-def strike(tables: Tables, oddity: str, rng: np.random.Generator) -> tuple[Tables, pd.Index]:
+def strike(tables: Tables, oddity: str, rng: np.random.Generator, *, share: float = 1.0) -> tuple[Tables, pd.Index]:
     """Add one honest oddity to histories.
 
     Parameters
@@ -332,14 +450,16 @@ def strike(tables: Tables, oddity: str, rng: np.random.Generator) -> tuple[Table
     oddity : str
         One of `ODDITIES`.
     rng : Generator
+    share : float
+        Chance, between 0 and 1, that a creator whose tables can show it is struck.
 
     Returns
     -------
     tables : dict of str to DataFrame
         New frames where something changed; counts are rounded as that creator's are published, missing counts stay
-        missing.
+        missing, and rows of creators who were not struck stay as they are.
     struck : Index of str
-        The creators who have it: all whose tables can show it.
+        The creators who have it: of a creator whose tables cannot show it, nothing changes.
 
     Raises
     ------
@@ -347,16 +467,9 @@ def strike(tables: Tables, oddity: str, rng: np.random.Generator) -> tuple[Table
         Where there is no such oddity.
     """
     change = _STRIKES[oddity]
-    world = _World(tables, rng)
-    struck = change(world)
-    if not struck.any():
-        return tables, world.ids[struck]
-    after = world.tables | {"posts": world.posts}
-    if world.snapshots is not None:
-        after["snapshots"] = world.snapshots
-        if oddity != "small_account":
-            after["creators"] = world.followers_seen()
-    return after, world.ids[struck]
+    world = World(tables, rng)
+    struck = change(world, rng.random(len(world.ids)) < share)
+    return (world.tables if struck.any() else tables), world.ids[struck]
 
 
 def strike_some(tables: Tables, rng: np.random.Generator, *, share: float) -> Tables:
