@@ -13,6 +13,8 @@ import pandas as pd
 
 from features.histories import days_since_epoch
 from features.tables import TEXT, TIME
+from features.texts import read_texts
+from features.wording import words_in
 from training.comment_sets import simulate_comments
 from training.deliveries import floats
 
@@ -23,27 +25,37 @@ POOL = 30_000
 _POOL_SEED = 20260301
 _EMOJI = ("❤️", "😍", "🔥", "👏", "😂", "🙌", "💯", "😊", "🥰", "💕", "😭", "✨")
 #: Mean and concentration of each creator's beta distributions: emoji only, stock phrases, returning authors, owner.
-_EMOJI_ONLY, _STOCK, _RETURNING, _OWNER = (0.11, 9.0), (0.17, 9.0), (0.08, 8.0), (0.05, 2.0)
+_EMOJI_ONLY, _STOCK, _RETURNING, _OWNER = (0.11, 9.0), (0.28, 6.0), (0.22, 5.0), (0.06, 1.5)
 #: The same for readers of many creators of a niche; how many of them there are in a lot; and the part of comments that
 #: other creators write. In the real set half of the creators share commenters 1.5 times as often as chance has it.
 _SHARED, READERS_OF_A_NICHE, FELLOWS = (0.10, 6.0), 400, 0.01
+#: The same for questions and for comments that name a link, a sale or another channel.
+_ASKING, _PROMOTING = (0.06, 12.0), (0.006, 4.0)
+#: Letters of a text that two people would not both write.
+_LONG = 16
 #: Median and log sd of the delay of a comment in hours, and of the medians of creators.
-_HOURS, _HOURS_SD, _HOURS_SD_OF_CREATORS = 8.0, 1.7, 0.7
+_HOURS, _HOURS_SD, _HOURS_SD_OF_CREATORS = 7.5, 2.0, 1.1
 #: Share of comments that nobody likes: beta of creators; the liked have a geometric number of likes.
 _UNLIKED = (0.62, 2.5)
 
 
 @lru_cache(maxsize=1)
-def _pools() -> dict[tuple[str, bool], np.ndarray]:
-    """Honest texts by language and whether they are stock phrases."""
+def _pools() -> dict[tuple[str, str], np.ndarray]:
+    """Honest texts by language and what they are: "stock" phrases, "question", "promotion", or "talk"."""
     written = simulate_comments(POOL, _POOL_SEED)
     honest = ~written.inauthentic
     groups = pd.Series(written.groups[honest]).str.split("/", expand=True)
-    texts = written.comments["text"].to_numpy(dtype=object)[honest]
+    texts = written.comments["text"][honest].reset_index(drop=True)
+    read = read_texts(texts)
+    promoting = read.link | (words_in(read, "promotion") > 0)
+    asking = read.question | (words_in(read, "question") > 0)
+    kind = np.where(
+        promoting, "promotion", np.where(groups[1] == "filler", "stock", np.where(asking, "question", "talk"))
+    )
     return {
-        (language, stock): _distinct(texts[((groups[0] == language) & ((groups[1] == "filler") == stock)).to_numpy()])
+        (language, name): _distinct(texts[((groups[0] == language) & (kind == name)).to_numpy()].to_numpy(dtype=object))
         for language in groups[0].unique()
-        for stock in (False, True)
+        for name in ("stock", "question", "promotion", "talk")
     }
 
 
@@ -139,14 +151,17 @@ def _texts(languages: np.ndarray, owner: np.ndarray, rng: np.random.Generator) -
     spoken = languages[owner]
     known = np.isin(spoken.astype(str), sorted({language for language, _ in pools}))
     spoken = np.where(known & (rng.random(size) < 0.9), spoken, "en")
-    stock = rng.random(size) < _beta(rng, _STOCK, creators)[owner]
+    bounds = np.cumsum([_beta(rng, habit, creators) for habit in (_STOCK, _ASKING, _PROMOTING)], axis=0)[:, owner]
+    kind = np.array(["stock", "question", "promotion", "talk"])[(rng.random(size) >= bounds).sum(axis=0)]
     texts = np.empty(size, dtype=object)
-    for (language, of_stock), pool in pools.items():
-        rows = np.flatnonzero((spoken == language) & (stock == of_stock))
-        texts[rows] = rng.choice(pool, rows.size)
-        if not of_stock:
+    for (language, name), pool in pools.items():
+        rows = np.flatnonzero((spoken == language) & (kind == name))
+        texts[rows] = rng.choice(pool if pool.size else pools[language, "talk"], rows.size)
+        if name == "talk":
             # a grammar repeats itself where people do not
-            longer = rows[rng.random(rows.size) < 0.7]
+            longer = rows[
+                (rng.random(rows.size) < 0.4) | (np.array([len(text) for text in texts[rows]], dtype=np.int64) > _LONG)
+            ]
             texts[longer] = [
                 f"{first} {second}" for first, second in zip(texts[longer], rng.choice(pool, longer.size), strict=True)
             ]

@@ -1,6 +1,8 @@
 import pandas as pd
 import pytest
 
+from features.comments import comments_signals
+from features.histories import make_histories
 from features.tables import check_tables
 from training.simulation import SIMULATION_AS_OF, simulate_creators
 from training.talk import COLLECTED, MOST_COMMENTS, MOST_POSTS
@@ -39,3 +41,16 @@ def test_a_smaller_world_is_the_beginning_of_a_larger_one(tables):
     pd.testing.assert_frame_equal(
         large[large["creator_id"].isin(small["creator_id"])].reset_index(drop=True), small.reset_index(drop=True)
     )
+
+
+def test_comment_signals_lie_near_those_of_real_creators(tables):
+    """Medians of Instagram creators (Kim et al. 2020): questions 3 %, no promotion, stock phrases 16 %, emoji 10 %."""
+    histories = make_histories(tables, SIMULATION_AS_OF, imported_at=SIMULATION_AS_OF)
+    median = pd.DataFrame(comments_signals(histories)).median()
+    assert 0.01 < median["comment_question_share_all"] < 0.07
+    assert median["comment_promotion_share_all"] < 0.01
+    assert 0.10 < median["comment_generic_share_all"] < 0.24
+    assert 0.06 < median["comment_emoji_only_share_all"] < 0.16
+    assert median["comment_near_duplicate_share_all"] < 0.01
+    assert 0.92 < median["comment_author_once_share_all"] < 0.995
+    assert 5 < median["comment_delay_median_all"] < 11
