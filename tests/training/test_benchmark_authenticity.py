@@ -57,7 +57,8 @@ def test_every_oddity_and_language_has_its_false_alarms(sections):
     assert any("language vi" in name for name in figures.index)
     assert figures["any_head"].between(0, 1).all()
     # a head's share is of those whom it assessed
-    assert figures[list(HEADS)].stack().between(0, 1).all()
+    heads = figures[list(HEADS)].to_numpy()
+    assert ((heads >= 0) & (heads <= 1) | np.isnan(heads)).all()
 
 
 def test_those_who_are_judged_when_fewer_are_judged_are_judged_better(sections):
