@@ -26,7 +26,9 @@ from training.deliveries import floats
 #: Part of the excess over the base rate that rows have to take away to be called sufficient.
 ENOUGH = 0.5
 #: Sizes of the sets that are tried; never so many that fewer than `LEFT` posts or days would be left.
-SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+#: Orders that are tried first: most cases need no other, and each costs as many histories as there are sizes.
+FIRST_ORDERS = ("deviation", "copies", "authors")
 LEFT = 12
 #: Comments that have to be left, so that the signals of comments are known.
 LEAST_COMMENTS = 20
@@ -96,7 +98,7 @@ def _post_orders(posts: pd.DataFrame, head: str) -> dict[str, np.ndarray]:
     for over, under in _RATIOS[head]:
         scores[f"{over} over {under}"] = np.log1p(floats(posts, over)) - np.log1p(floats(posts, under))
     usual = pd.Series(count).rolling(9, center=True, min_periods=3).median().to_numpy()
-    scores["count over its neighbours"] = count - usual
+    scores["count beside its neighbours"] = count - usual
     for name, score in scores.items():
         if np.isfinite(score).sum() >= LEFT:
             orders[name] = np.argsort(-np.nan_to_num(score, nan=-np.inf), kind="stable")
@@ -147,8 +149,8 @@ def _day_orders(snapshots: pd.DataFrame) -> dict[str, np.ndarray]:
     return {name: np.argsort(-score, kind="stable") for name, score in scores.items()}
 
 
-def _removals(history: _History, creator_id: str, head: str) -> Iterator[_Removal]:
-    """Every set of rows that is tried for a case."""
+def _removals(history: _History, creator_id: str, head: str, first: bool) -> Iterator[_Removal]:
+    """The sets of rows that are tried for a case first, or all others."""
     if head == "bought_followers":
         sets = _day_sets(history)
     elif head in ("comment_bots", "engagement_pods"):
@@ -156,7 +158,8 @@ def _removals(history: _History, creator_id: str, head: str) -> Iterator[_Remova
     else:
         sets = _post_sets(history, head)
     for events, order, rows in sets:
-        yield _Removal(creator_id, head, events, order, rows)
+        if first == (order in FIRST_ORDERS or " over " in order):
+            yield _Removal(creator_id, head, events, order, rows)
 
 
 def _day_sets(history: _History) -> Iterator[tuple[str, str, np.ndarray]]:
@@ -285,9 +288,30 @@ def explain(
         comments or snapshots in order of time; `probability` is the head's by the creator's own history alone, and
         `probability_without` without the rows.
     """
+    found = _tried(model, tables, cases, as_of, imported_at, first=True)
+    keys = pd.MultiIndex.from_frame(cases[["creator_id", "head"]])
+    done = pd.MultiIndex.from_frame(found.loc[found["suffices"].astype(bool), ["creator_id", "head"]])
+    other = _tried(model, tables, cases[~keys.isin(done)], as_of, imported_at, first=False)
+    parts = [part for part in (found, other) if not part.empty]
+    if not parts:
+        return pd.DataFrame(columns=list(COLUMNS))
+    both = pd.concat(parts, ignore_index=True).sort_values(["rank", "probability_without"], kind="stable")
+    return both.drop_duplicates(["creator_id", "head"])[list(COLUMNS)].reset_index(drop=True)
+
+
+def _tried(
+    model: AuthenticityModel,
+    tables: Tables,
+    cases: pd.DataFrame,
+    as_of: pd.Timestamp,
+    imported_at: pd.Timestamp,
+    *,
+    first: bool,
+) -> pd.DataFrame:
+    """Every set of rows that was tried, with `rank`: the best of a case has the lowest."""
     histories = _split(tables, cases["creator_id"].unique().tolist())
     pairs = list(zip(cases["creator_id"], cases["head"], strict=True))
-    removals = [removal for pair in pairs for removal in _removals(histories[pair[0]], *pair)]
+    removals = [removal for pair in pairs for removal in _removals(histories[pair[0]], *pair, first)]
     if not removals:
         return pd.DataFrame(columns=list(COLUMNS))
     whole = [_Removal(*pair, "posts", "", np.empty(0, dtype=object)) for pair in pairs]
@@ -315,8 +339,7 @@ def explain(
     found["size"] = found["rows"].map(len)
     # the smallest that suffices; where none does, the one that takes most away
     found["rank"] = np.where(found["suffices"], found["size"], 1e6 - found["lost"])
-    found = found.sort_values(["rank", "probability_without"], kind="stable")
-    return found.drop_duplicates(["creator_id", "head"])[list(COLUMNS)].reset_index(drop=True)
+    return found
 
 
 def faithfulness(
