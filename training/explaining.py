@@ -30,6 +30,8 @@ SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 #: Orders that are tried first: most cases need no other, and each costs as many histories as there are sizes.
 FIRST_ORDERS = ("deviation", "copies", "authors")
 LEFT = 12
+#: Cases whose variants are in memory at once.
+CASES = 64
 #: Comments that have to be left, so that the signals of comments are known.
 LEAST_COMMENTS = 20
 #: What a head's count is held against: suspicious posts have much of the one for little of the other.
@@ -288,6 +290,17 @@ def explain(
         comments or snapshots in order of time; `probability` is the head's by the creator's own history alone, and
         `probability_without` without the rows.
     """
+    if len(cases) > CASES:
+        parts = (cases.iloc[start : start + CASES] for start in range(0, len(cases), CASES))
+        found = [explain(model, tables, part, as_of=as_of, imported_at=imported_at) for part in parts]
+        return pd.concat([part for part in found if not part.empty] or found[:1], ignore_index=True)
+    return _explain(model, tables, cases, as_of, imported_at)
+
+
+def _explain(
+    model: AuthenticityModel, tables: Tables, cases: pd.DataFrame, as_of: pd.Timestamp, imported_at: pd.Timestamp
+) -> pd.DataFrame:
+    """Best set of rows of each of a few cases."""
     found = _tried(model, tables, cases, as_of, imported_at, first=True)
     keys = pd.MultiIndex.from_frame(cases[["creator_id", "head"]])
     done = pd.MultiIndex.from_frame(found.loc[found["suffices"].astype(bool), ["creator_id", "head"]])
