@@ -1,6 +1,9 @@
 """The posts, days, comments and accounts behind a signal: what a person would look at to check it."""
 
+import tomllib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
 
 import numpy as np
 import pandas as pd
@@ -14,6 +17,60 @@ from features.signals import SIGNALS
 _IDS = {"posts": "post_id", "comments": "comment_id", "accounts": "account_id"}
 _TIMES = {"posts": "published_at", "comments": "published_at", "days": "observed_at"}
 COLUMNS = ("creator_id", "signal", "events", "id", "at", "salience")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Signals that measure one thing, from `features/definitions/groups.toml`.
+
+    Attributes
+    ----------
+    english, vietnamese : str
+        What they measure, in words for people.
+    signals : tuple of str
+    """
+
+    english: str
+    vietnamese: str
+    signals: tuple[str, ...]
+
+    def words(self, language: str) -> str:
+        """What is measured, in `language` ("en" or "vi")."""
+        return self.vietnamese if language == "vi" else self.english
+
+
+def _read_groups() -> dict[str, Group]:
+    text = resources.files("features.definitions").joinpath("groups.toml").read_text(encoding="utf-8")
+    return {
+        name: Group(entry["english"], entry["vietnamese"], tuple(entry["signals"]))
+        for name, entry in tomllib.loads(text).items()
+    }
+
+
+#: Groups by name; every signal is in one.
+GROUPS = _read_groups()
+#: Name of the group that a signal is in.
+GROUP_OF = {signal: name for name, group in GROUPS.items() for signal in group.signals}
+
+#: What the last word of a signal's name says of the rows it was computed from; see `features.registry.Signal`.
+WINDOWS = ("30p", "28d", "90d", "all")
+#: Signals of the whole history whose last word is how far they look from a moment in it.
+_FROM_A_MOMENT = frozenset({"follower_drop_after_step_28d"})
+
+
+def window_of(name: str) -> str:
+    """The window of a signal, one of `WINDOWS`.
+
+    Raises
+    ------
+    ValueError
+        Where the name does not end in a window.
+    """
+    window = "all" if name in _FROM_A_MOMENT else name.rpartition("_")[2]
+    if window not in WINDOWS:
+        message = f"{name} does not end in one of {', '.join(WINDOWS)}"
+        raise ValueError(message)
+    return window
 
 
 def _events(histories: Histories, kind: str) -> Events:

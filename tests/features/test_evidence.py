@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.evidence import COLUMNS, evidence_rows
+from features.evidence import COLUMNS, GROUP_OF, GROUPS, WINDOWS, evidence_rows, window_of
 from features.histories import make_histories
 from features.signals import SIGNALS, compute_signals
 from features.tables import Tables
@@ -79,3 +79,33 @@ def test_pointers_agree_with_the_signal(rich_tables: Tables) -> None:
     silent = evidence_rows(histories, ["comments_zero_share_all"], most=10**6).groupby("creator_id").size()
     assert ((share > 0) == (silent.reindex(share.index, fill_value=0) > 0))[share.notna()].all()
     assert np.isfinite(evidence_rows(histories, list(SIGNALS))["salience"]).all()
+
+
+def test_every_signal_is_in_one_group() -> None:
+    grouped = [name for group in GROUPS.values() for name in group.signals]
+    assert sorted(grouped) == sorted(SIGNALS)
+    for group in GROUPS.values():
+        assert group.words("en") == group.english != group.vietnamese == group.words("vi")
+        assert "bought" not in group.english
+    assert all(name in GROUPS[GROUP_OF[name]].signals for name in SIGNALS)
+    for language in ("en", "vi"):
+        assert len({group.words(language) for group in GROUPS.values()}) == len(GROUPS)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("like_rate_by_followers_median_30p", "30p"),
+        ("follower_growth_28d", "28d"),
+        ("posts_per_week_90d", "90d"),
+        ("follower_steps_per_90d_all", "all"),
+        # the 28 days are those after a step anywhere in the history
+        ("follower_drop_after_step_28d", "all"),
+    ],
+)
+def test_the_window_is_in_the_name(name: str, expected: str) -> None:
+    assert window_of(name) == expected
+
+
+def test_every_signal_has_a_window() -> None:
+    assert {window_of(name) for name in SIGNALS} == set(WINDOWS)

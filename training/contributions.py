@@ -1,0 +1,131 @@
+"""Which groups of signals carried a decision: contributions summed over what signals measure together.
+
+Signals that move together share what a tree ensemble learned from them, and which of them a tree happened to split on
+is chance: taken one by one, a decision is spread thin over near copies, or said three times in other words. Shapley
+values add up (Lundberg and Lee 2017, "local accuracy"), so their sum over a group of `features.evidence.GROUPS` is what
+the group added to the head's logit, against contributions of the same group included. A group is spoken for by its
+strongest signal.
+"""
+
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features.evidence import GROUP_OF, GROUPS
+from training.authenticity import READ, AuthenticityModel
+
+#: Groups that are named for a head.
+MOST_GROUPS = 3
+
+#: Places in `READ` of the signals of each group that heads read; of some groups they read none.
+_MEMBERS = {name: np.flatnonzero([GROUP_OF[signal] == name for signal in READ]) for name in GROUPS}
+
+
+def group_sums(contributions: np.ndarray) -> np.ndarray:
+    """Sums of the contributions of signals by group.
+
+    Parameters
+    ----------
+    contributions : ndarray of float64, shape (creators, signals)
+        Logit units, in the order of `training.authenticity.READ`.
+
+    Returns
+    -------
+    ndarray of float64, shape (creators, groups)
+        In the order of `features.evidence.GROUPS`.
+    """
+    return np.stack([contributions[:, members].sum(axis=1) for members in _MEMBERS.values()], axis=1)
+
+
+def carrying_groups(
+    model: AuthenticityModel,
+    signals: pd.DataFrame,
+    scores: pd.DataFrame,
+    platforms: pd.Series,
+    *,
+    most: int = MOST_GROUPS,
+) -> list[list[dict[str, Any]]]:
+    """Groups of signals that carried each head above its base rate, strongest first.
+
+    A group is spoken for by the signal that adds most of those that have a value and are out of their typical range; by
+    the one that adds most where none is. Groups of the first sort are named; the others only where there is none of it,
+    because a person cannot see anything unusual in them. What a head makes of a missing value counts in the sum, but a
+    missing value speaks for no group.
+
+    Parameters
+    ----------
+    signals, scores : DataFrame
+        What `model.score` was given and returned.
+    platforms : Series
+        Platform of each creator, in the order of `signals`.
+    most : int
+        Groups of each creator and head.
+
+    Returns
+    -------
+    list of list of dict
+        For each creator, entries with `head`, `group`, `contribution` (of the group, logit units, above 0), `signals`
+        (how many of the group that have a value add something) and, of the signal that speaks for it, `signal`, `value`
+        and the typical range of the platform (`typical_low`, `typical_high`, null where unknown).
+    """
+    x = signals[list(READ)].to_numpy(dtype=np.float64)
+    low, high = _typical(model, platforms)
+    found: list[list[dict[str, Any]]] = [[] for _ in range(len(x))]
+    for name, head in model.heads.items():
+        raised = np.flatnonzero(scores[f"{name}_probability"].to_numpy() > head.base_rate)
+        if not raised.size:
+            continue
+        weights = head.contributions(x[raised])
+        sums = group_sums(weights)
+        for row, own, total in zip(raised, weights, sums, strict=True):
+            entries = _entries(x[row], own, total, low[row], high[row])
+            found[row] += [{"head": name, **entry} for entry in entries[:most]]
+    return [sorted(entries, key=itemgetter("contribution"), reverse=True) for entries in found]
+
+
+def _typical(model: AuthenticityModel, platforms: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Typical ranges of each creator's platform, two arrays of shape (creators, signals), NaN where unknown."""
+    unknown = (np.nan, np.nan)
+    names, places = np.unique(platforms.to_numpy(dtype=object).astype(str), return_inverse=True)
+    ranges = np.array(
+        [[model.typical.get(platform, {}).get(signal, unknown) for signal in READ] for platform in names],
+        dtype=np.float64,
+    ).reshape(len(names), len(READ), 2)
+    low, high = np.moveaxis(ranges[places], -1, 0)
+    return low, high
+
+
+def _entries(
+    values: np.ndarray, weights: np.ndarray, sums: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> list[dict[str, Any]]:
+    """Entries of one creator and head, the strongest first."""
+    adds = ~np.isnan(values) & (weights > 0)
+    # where no range is known nothing says that the value is usual
+    unusual = adds & ~((values >= low) & (values <= high))
+    raising = [
+        (name, members, total) for (name, members), total in zip(_MEMBERS.items(), sums, strict=True) if total > 0
+    ]
+    speakers = unusual if any(unusual[members].any() for _, members, _ in raising) else adds
+    entries = []
+    for name, members, total in raising:
+        own = members[speakers[members]]
+        if own.size:
+            speaks = own[np.argmax(weights[own])]
+            entries.append(
+                {
+                    "group": name,
+                    "signals": int(np.count_nonzero(adds[members])),
+                    "signal": READ[speaks],
+                    "value": float(values[speaks]),
+                    "typical_low": _known(low[speaks]),
+                    "typical_high": _known(high[speaks]),
+                    "contribution": float(total),
+                }
+            )
+    return sorted(entries, key=itemgetter("contribution"), reverse=True)
+
+
+def _known(value: np.float64) -> float | None:
+    return None if np.isnan(value) else float(value)
