@@ -68,12 +68,19 @@ def evidence_of(row: Mapping[str, Any], words: Words) -> list[Evidence]:
     return [
         Evidence(
             head=item["head"],
+            group=item.get("group"),
+            group_words=words.group(item["group"]) if "group" in item else "",
+            signals=item.get("signals"),
             signal=item["signal"],
             words=words.signal(item["signal"]),
             value=item["value"],
             unit=SIGNALS[item["signal"]].unit if item["signal"] in SIGNALS else "",
+            window=words.window(item["signal"]),
             typical_low=item["typical_low"],
             typical_high=item["typical_high"],
+            percentile=item.get("percentile"),
+            peers=item.get("peers"),
+            peers_words=words.among_peers(item),
             rows=[EvidenceRow(**row) for row in item.get("rows", [])],
         )
         for item in items

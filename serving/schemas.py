@@ -262,15 +262,26 @@ class EvidenceRow(_Model):
 
 
 class Evidence(_Model):
-    """A signal behind a head, with the range that is typical and the rows to look at, strongest first."""
+    """A group of signals behind a head, spoken for by its strongest signal, with the rows to look at, strongest first.
+
+    `group` and what belongs to it is null in catalogues that were scored before signals were grouped; `percentile` also
+    where no peers were given.
+    """
 
     head: str
+    group: str | None = Field(description="What its signals measure together, as the registry calls it.")
+    group_words: str
+    signals: int | None = Field(description="How many signals of the group speak for the head.")
     signal: str
     words: str
     value: float | None
     unit: str
+    window: str = Field(description="The part of the history that the signal was computed from, in words.")
     typical_low: float | None
     typical_high: float | None
+    percentile: int | None = Field(description="Of the value among peers, 1 to 99.")
+    peers: int | None = Field(description="How many peers have the signal.")
+    peers_words: str
     rows: list[EvidenceRow]
 
 

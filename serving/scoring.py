@@ -11,11 +11,13 @@ from features.content import profile_texts
 from features.coordination import Crowd
 from features.evidence import evidence_rows
 from features.histories import Events, Histories, make_histories
+from features.peers import Peers, PeersError, peer_position
 from features.signals import compute_signals, registry_hash
 from features.tables import HEADS, Tables, tier_of
 from serving.models import LoadedModel
 from serving.words import words_for
 from training.authenticity import NEEDS, NO_HEAD
+from training.contributions import carrying_groups
 from training.explaining import explain, rows_in_words
 
 _PROFILE = ("platform", "handle", "display_name", "niche", "country", "language")
@@ -77,6 +79,24 @@ def _with_rows(
     ]
 
 
+def _placed(
+    signals: pd.DataFrame, creators: pd.DataFrame, evidence: list[list[dict[str, Any]]], peers: Peers
+) -> list[list[dict[str, Any]]]:
+    """Evidence with the percentile of each value among peers, how many they are, and the level of their cell."""
+    names = sorted({item["signal"] for items in evidence for item in items})
+    found = peer_position(signals[names], creators, peers)
+    places = {
+        (creator, signal): {"percentile": round(percentile), "peers": n, "peers_level": level}
+        for creator, signal, percentile, n, level in zip(
+            found["creator_id"], found["signal"], found["percentile"], found["n"].tolist(), found["level"], strict=True
+        )
+    }
+    return [
+        [item | places.get((creator, item["signal"]), {}) for item in items]
+        for creator, items in zip(creators["creator_id"], evidence, strict=True)
+    ]
+
+
 def _checked(
     scores: pd.DataFrame, tables: Tables, loaded: LoadedModel, as_of: pd.Timestamp, imported_at: pd.Timestamp
 ) -> list[str]:
@@ -120,6 +140,7 @@ def score_tables(
     *,
     imported_at: pd.Timestamp,
     crowd: Crowd | None = None,
+    peers: Peers | None = None,
 ) -> pd.DataFrame:
     """Score every creator of checked tables.
 
@@ -135,16 +156,29 @@ def score_tables(
         When the tables were imported: what rows without an observation time are known from.
     crowd : Crowd, optional
         What is known of the creators together; without it, as in a request, the signals of scope "crowd" are missing.
+    peers : Peers, optional
+        Beside whom the values of evidence are placed; scores do not depend on them.
 
     Returns
     -------
     DataFrame
         The score frame of the contract, one row a creator, sorted by creator_id.
+
+    Raises
+    ------
+    features.peers.PeersError
+        Where the peers know what was observed after `as_of`.
     """
+    if peers is not None and peers.as_of > as_of:
+        message = f"the peers are as of {peers.as_of:%Y-%m-%d %H:%M}, after {as_of:%Y-%m-%d %H:%M}"
+        raise PeersError(message)
     histories = make_histories(tables, as_of, imported_at=imported_at)
     signals = compute_signals(histories, crowd)
     scores = loaded.model.score(signals)
-    evidence = _with_rows(histories, loaded.model.evidence(signals, scores, histories.creators["platform"]), crowd)
+    carried = carrying_groups(loaded.model, signals, scores, histories.creators["platform"])
+    evidence = _with_rows(histories, carried, crowd)
+    if peers is not None:
+        evidence = _placed(signals, histories.creators, evidence, peers)
     frame = (
         _profiles(histories)
         .join(_with_reasons(scores, evidence, loaded.model.heads))

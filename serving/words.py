@@ -14,6 +14,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 
+from features.evidence import GROUPS, window_of
 from features.signals import SIGNALS
 
 Language = Literal["en", "vi"]
@@ -60,6 +61,20 @@ ROW_WORDS: dict[str, str] = {
     "accounts": N_("look at the accounts {rows}"),
 }
 
+#: What rows of the history a signal was computed from, by its window.
+WINDOW_WORDS: dict[str, str] = {
+    "30p": N_("last 30 posts"),
+    "28d": N_("last 28 days"),
+    "90d": N_("last 90 days"),
+    "all": N_("whole history"),
+}
+#: Beside whom a value stands, by the level of the peers' cell.
+PEER_WORDS: dict[str, str] = {
+    "all": N_("percentile {percentile} among {count} creators of all platforms"),
+    "platform": N_("percentile {percentile} among {count} creators of the platform"),
+    "platform and tier": N_("percentile {percentile} among {count} creators of the platform and tier"),
+    "platform, tier and niche": N_("percentile {percentile} among {count} creators of the platform, tier and niche"),
+}
 
 #: What a manufactured share is of.
 SHARE_WORDS: dict[str, str] = {
@@ -154,6 +169,23 @@ class Words:
         name = str(item["signal"])
         low, high = (self.bare_value(name, item[end]) for end in ("typical_low", "typical_high"))
         return self.say(N_("typically {low} to {high}"), low=low, high=high)
+
+    def group(self, name: str) -> str:
+        """What a group of signals measures, in words; its name where the registry does not know it."""
+        group = GROUPS.get(name)
+        return name if group is None else group.words(self.language)
+
+    def window(self, signal: str) -> str:
+        """The part of the history that a signal was computed from; empty where the registry does not know it."""
+        return self.say(WINDOW_WORDS[window_of(signal)]) if signal in SIGNALS else ""
+
+    def among_peers(self, item: Mapping[str, Any]) -> str:
+        """Where a value stands among peers; empty where that is not known."""
+        if item.get("percentile") is None:
+            return ""
+        return self.say(
+            PEER_WORDS[item["peers_level"]], percentile=self.count(item["percentile"]), count=self.count(item["peers"])
+        )
 
     def share_name(self, count: str) -> str:
         """What a manufactured share is of."""

@@ -36,7 +36,12 @@ def group_sums(contributions: np.ndarray) -> np.ndarray:
     ndarray of float64, shape (creators, groups)
         In the order of `features.evidence.GROUPS`.
     """
-    return np.stack([contributions[:, members].sum(axis=1) for members in _MEMBERS.values()], axis=1)
+    sums = np.zeros((len(contributions), len(GROUPS)))
+    for place, members in enumerate(_MEMBERS.values()):
+        # one after the other: the order in which `sum` adds depends on how many creators there are, and so its last bit
+        for member in members:
+            sums[:, place] += contributions[:, member]
+    return sums
 
 
 def carrying_groups(

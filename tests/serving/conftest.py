@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from features.evidence import GROUP_OF
 from features.tables import HEADS
 from serving.catalogue import Catalogue, check_scores
 
@@ -77,6 +78,13 @@ def not_assessed(reason: str = "fewer than 5 posts") -> dict[str, Any]:
 def flagged(head: str, signal: str, value: float, low: float, high: float) -> dict[str, Any]:
     """Change a row to one that a head flags, with its evidence."""
     item = {"head": head, "signal": signal, "value": value, "typical_low": low, "typical_high": high}
+    item |= {
+        "group": GROUP_OF[signal],
+        "signals": 4,
+        "percentile": 97,
+        "peers": 1230,
+        "peers_level": "platform and tier",
+    }
     item["rows"] = [{"events": "days", "id": None, "at": f"2026-01-{day}T00:00:00Z"} for day in ("05", "19")]
     return {
         f"{head}_probability": 0.93,

@@ -141,6 +141,10 @@ def test_the_creator_page_shows_heads_and_evidence(client: TestClient) -> None:
         "0.5 – 4.2",
         "48,200",
         "60 posts, 180 days",
+        "Growth of followers in steps and fast stretches",
+        "(whole history)",
+        "4 signals of this kind point the same way",
+        "percentile 97 among 1,230 creators of the platform and tier",
         "look at Jan 5, 2026; Jan 19, 2026",
         "Jan 10, 2026",
     ):

@@ -4,15 +4,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.evidence import GROUP_OF, GROUPS
 from features.histories import make_histories
+from features.peers import LEAST_PEERS, PeersError, make_peers, peer_position
 from features.signals import SIGNALS, compute_signals
 from features.tables import HEADS, check_tables
 from serving import service
 from serving.catalogue import check_scores
 from serving.models import LoadedModel
+from serving.reports import evidence_of
 from serving.schemas import ScoreRequest
 from serving.scoring import score_tables
 from serving.service import score_histories
+from serving.words import words_for
 from training import runs, tracking
 from training.fraud import draw_vendors, inject_campaigns, plan_campaigns
 from training.simulation import SIMULATION_AS_OF, simulate_creators
@@ -65,6 +69,61 @@ def test_evidence_points_at_rows_of_its_creator(tables, loaded):
                 else:
                     assert row["at"][:10] in days[creator]
     assert {"posts", "days"} <= seen
+
+
+def test_evidence_names_each_group_once_with_its_window(tables, loaded):
+    frame = _score(tables, loaded)
+    said = 0
+    for row in frame.to_dict("records"):
+        items = json.loads(row["evidence"])
+        groups = [(item["head"], item["group"]) for item in items]
+        assert len(set(groups)) == len(groups)
+        for item in evidence_of(row, words_for("en")):
+            said += 1
+            assert item.group == GROUP_OF[item.signal]
+            assert item.group_words == GROUPS[item.group].english
+            assert item.signals >= 1
+            assert item.window in {"last 30 posts", "last 28 days", "last 90 days", "whole history"}
+            assert (item.percentile, item.peers, item.peers_words) == (None, None, "")
+    assert said > 20
+
+
+def test_evidence_says_where_its_values_stand_among_peers(tables, loaded):
+    histories = make_histories(tables, SIMULATION_AS_OF, imported_at=SIMULATION_AS_OF)
+    signals = compute_signals(histories)
+    peers = make_peers(signals, histories.creators, SIMULATION_AS_OF, source="simulated creators")
+    positions = peer_position(signals, histories.creators, peers).set_index(["creator_id", "signal"])
+    frame = score_tables(tables, loaded, SIMULATION_AS_OF, imported_at=SIMULATION_AS_OF, peers=peers)
+    pd.testing.assert_frame_equal(frame.drop(columns="evidence"), _score(tables, loaded).drop(columns="evidence"))
+    seen = set()
+    for row in frame.to_dict("records"):
+        for item in evidence_of(row, words_for("vi")):
+            if (row["creator_id"], item.signal) not in positions.index:  # fewer peers have it than are shown
+                assert (item.percentile, item.peers, item.peers_words) == (None, None, "")
+                continue
+            place = positions.loc[row["creator_id"], item.signal]
+            assert item.percentile == round(place["percentile"])
+            assert item.peers == place["n"] >= LEAST_PEERS
+            assert item.peers_words.startswith(f"bách phân vị {item.percentile} trong {item.peers} nhà sáng tạo")
+            seen.add(item.percentile > 50)
+    assert seen == {True, False}
+    assert check_scores(frame)["evidence"].tolist() == frame["evidence"].tolist()
+
+
+def test_peers_of_later_are_refused(tables, loaded):
+    histories = make_histories(tables, SIMULATION_AS_OF, imported_at=SIMULATION_AS_OF)
+    later = make_peers(compute_signals(histories), histories.creators, SIMULATION_AS_OF, source="simulated creators")
+    as_of = SIMULATION_AS_OF - DAY
+    with pytest.raises(PeersError, match=f"after {as_of:%Y-%m-%d}"):
+        score_tables(tables, loaded, as_of, imported_at=SIMULATION_AS_OF, peers=later)
+
+
+def test_evidence_of_an_older_catalogue_is_still_told():
+    item = {"head": "bought_likes", "signal": "a signal of an older registry", "value": 3.0}
+    row = {"evidence": json.dumps([item | {"typical_low": None, "typical_high": None}])}
+    (told,) = evidence_of(row, words_for("en"))
+    assert (told.words, told.value) == ("a signal of an older registry", 3.0)
+    assert (told.group, told.group_words, told.window, told.peers_words) == (None, "", "", "")
 
 
 def test_every_flag_is_checked_by_taking_rows_away(loaded):

@@ -6,6 +6,8 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
+from features.evidence import GROUPS
+from features.peers import LEVELS
 from features.signals import SIGNALS
 from serving.words import LANGUAGES, words_for
 from training.authenticity import NEEDS, NO_HEAD
@@ -102,3 +104,19 @@ def test_notices_say_what_the_model_learned_from() -> None:
 def test_wording_towards_people_is_neutral() -> None:
     assert words_for("en").head("bought_followers") == "signals consistent with bought followers"
     assert words_for("vi").head("bought_followers") == "tín hiệu phù hợp với việc mua người theo dõi"
+
+
+def test_where_a_value_stands_is_said_in_both_languages() -> None:
+    for level in LEVELS:
+        item = {"percentile": 99, "peers": 12_345, "peers_level": level}
+        assert words_for("en").among_peers(item).startswith("percentile 99 among 12,345 creators")
+        assert words_for("vi").among_peers(item).startswith("bách phân vị 99 trong 12.345 nhà sáng tạo")
+    assert words_for("en").among_peers({"percentile": None}) == words_for("en").among_peers({}) == ""
+
+
+def test_every_group_and_window_can_be_said() -> None:
+    for language in LANGUAGES:
+        words = words_for(language)
+        assert all(words.window(name) for name in SIGNALS)
+        assert all(words.group(name) != name for name in GROUPS)
+    assert words_for("en").window("a signal of an older registry") == ""
