@@ -399,6 +399,19 @@ def score(
     folder: Folder,
     file: OutFile,
     as_of: AsOf = None,
+    peers: Annotated[
+        Path | None,
+        typer.Option(help="Peers that `realreach peers` wrote, among whom the values of evidence are placed."),
+    ] = None,
+    base_rate: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            max=0.999,
+            help="Share of these creators with some manipulation that probabilities shall assume; that of training "
+            "where left out. Flags do not depend on it.",
+        ),
+    ] = None,
     engine: WhichEngine = EngineChoice.local,
     scheduler: Scheduler = None,
     partition: CreatorsAtOnce = 5_000,
@@ -406,6 +419,7 @@ def score(
     """Score every creator of a folder with the champion; the file is a catalogue that recommend and serve can read."""
     from features.engines import EngineError
     from features.partitions import write_frames
+    from features.peers import PeersError, read_peers
     from features.tables import TableError
     from serving.batches import score_folder
     from serving.models import load_champion
@@ -416,18 +430,26 @@ def score(
     told: list[pd.DataFrame] = []
     try:
         loaded = load_champion()
-        frames = score_folder(folder, loaded, now=now, as_of=moment, engine=chosen, creators=partition)
+        if base_rate is not None:
+            loaded = loaded.assuming(base_rate)
+        among = read_peers(peers) if peers else None
+        frames = score_folder(folder, loaded, now=now, as_of=moment, peers=among, engine=chosen, creators=partition)
         rows = write_frames((_told(frame, told) for frame in frames), file)
     except (ModelNotFoundError, CorruptModelError, ModelMismatchError) as error:
         _refuse(
             error, "Train and promote one with `realreach train authenticity` and `realreach promote authenticity`."
         )
+    except PeersError as error:
+        _refuse(error, "Make peers with `realreach peers`.")
     except TableError as error:
         _refuse_tables(error, folder)
     except EngineError as error:
         _refuse(error)
     _say(_summary(told))
-    _say(f"Wrote {file}: {rows:,} creators, {loaded.name} version {loaded.version}")
+    _say(
+        f"Wrote {file}: {rows:,} creators, {loaded.name} version {loaded.version}; probabilities assume that "
+        f"{loaded.model.base_rate:.1%} of creators are manipulated"
+    )
 
 
 def _told(frame: "pd.DataFrame", told: "list[pd.DataFrame]") -> "pd.DataFrame":

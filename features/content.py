@@ -267,7 +267,7 @@ def _language_consistency(captions: _Captions, languages: np.ndarray) -> np.ndar
     """Part of each creator's captions that are in the language most of them are in."""
     known = languages >= 0
     keys = captions.owners[known] * len(_LANGUAGES) + languages[known]
-    table = np.bincount(keys, minlength=captions.creators * len(_LANGUAGES)).reshape(captions.creators, -1)
+    table = np.bincount(keys, minlength=captions.creators * len(_LANGUAGES)).reshape(captions.creators, len(_LANGUAGES))
     whole = table.sum(axis=1)
     return np.where(whole >= LEAST, ratio(table.max(axis=1).astype(np.float64), whole), np.nan)
 

@@ -15,7 +15,7 @@ from features.peers import LEAST_PEERS, Peers, PeersError, peer_position
 from features.signals import compute_signals, registry_hash
 from features.tables import tier_of
 from serving.models import LoadedModel
-from serving.scoring import score_tables
+from serving.scoring import require_known, score_tables
 
 #: Columns of a signals file before the signals: who, how big, and known as of when from which definitions.
 SIGNALS_ABOUT = ("creator_id", "platform", "niche", "followers", "tier", "as_of", "registry_hash")
@@ -37,9 +37,14 @@ class SignalFrames(NamedTuple):
 
 
 def _score_partition(
-    partition: Partition, loaded: LoadedModel, as_of: pd.Timestamp, now: pd.Timestamp, crowd: Crowd | None
+    partition: Partition,
+    loaded: LoadedModel,
+    as_of: pd.Timestamp,
+    now: pd.Timestamp,
+    crowd: Crowd | None,
+    peers: Peers | None,
 ) -> pd.DataFrame:
-    return score_tables(partition.read(), loaded, as_of, imported_at=now, crowd=crowd)
+    return score_tables(partition.read(), loaded, as_of, imported_at=now, crowd=crowd, peers=peers)
 
 
 def score_folder(
@@ -48,6 +53,7 @@ def score_folder(
     *,
     now: pd.Timestamp,
     as_of: pd.Timestamp | None = None,
+    peers: Peers | None = None,
     engine: Engine | None = None,
     creators: int = PARTITION,
 ) -> Iterator[pd.DataFrame]:
@@ -65,6 +71,8 @@ def score_folder(
         When the tables were imported; later times are problems.
     as_of : Timestamp, optional
         Moment of knowledge; the last observation of the folder where left out.
+    peers : Peers, optional
+        Beside whom the values of evidence are placed; sent to the workers.
     engine : Engine, optional
         This process where left out.
     creators : int
@@ -74,6 +82,8 @@ def score_folder(
     ------
     TableError
         Where rows break the contract.
+    features.peers.PeersError
+        Where the peers know what was observed after `as_of`.
     features.engines.EngineError
         Where the engine cannot be had.
     """
@@ -81,11 +91,14 @@ def score_folder(
     if partitions[0].whole and chosen.name == "local":
         tables = partitions[0].read()
         moment = as_of or latest_knowledge(tables, now)
+        require_known(peers, moment)
         crowd = crowd_of_tables(tables, moment, imported_at=now) if "comments" in tables else None
-        return iter([score_tables(tables, loaded, moment, imported_at=now, crowd=crowd)])
+        return iter([score_tables(tables, loaded, moment, imported_at=now, crowd=crowd, peers=peers)])
     moment = as_of or latest_knowledge_of(partitions, now)
+    require_known(peers, moment)
     crowd = crowd_of_partitions(partitions, moment, imported_at=now, engine=chosen)
-    return chosen.map(partial(_score_partition, loaded=loaded, as_of=moment, now=now, crowd=crowd), partitions)
+    compute = partial(_score_partition, loaded=loaded, as_of=moment, now=now, crowd=crowd, peers=peers)
+    return chosen.map(compute, partitions)
 
 
 def _signals_partition(
@@ -145,11 +158,7 @@ def signals_of_folder(
     """
     chosen, partitions = engine or Engine(), plan_partitions(folder, creators, now=now)
     moment = as_of or latest_knowledge_of(partitions, now)
-    if peers is not None and peers.as_of > moment:
-        raise PeersError(
-            f"the peers are as of {peers.as_of:%Y-%m-%d %H:%M} and the signals as of {moment:%Y-%m-%d %H:%M}: a "
-            "comparison would know what was not known yet. Make peers of that day or earlier, or ask for a later one"
-        )
+    require_known(peers, moment)
     crowd = crowd_of_partitions(partitions, moment, imported_at=now, engine=chosen)
     compute = partial(_signals_partition, as_of=moment, now=now, crowd=crowd, peers=peers, threads=chosen.threads)
     return chosen.map(compute, partitions)

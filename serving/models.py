@@ -1,6 +1,7 @@
 """Registered models, loaded by alias: the version that the alias names, verified, and no other."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from training import tracking
 from training.authenticity import AuthenticityModel, load_model
@@ -13,6 +14,10 @@ class LoadedModel:
     name: str
     version: int
     model: AuthenticityModel
+
+    def assuming(self, base_rate: float) -> Self:
+        """The same with `training.authenticity.AuthenticityModel.assuming`."""
+        return replace(self, model=self.model.assuming(base_rate))
 
 
 def load_champion(name: str = "authenticity", alias: str = "champion") -> LoadedModel:

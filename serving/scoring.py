@@ -133,6 +133,20 @@ def _profiles(histories: Histories) -> pd.DataFrame:
     )
 
 
+def require_known(peers: Peers | None, as_of: pd.Timestamp) -> None:
+    """Refuse peers that know what was observed after `as_of`.
+
+    Raises
+    ------
+    features.peers.PeersError
+    """
+    if peers is not None and peers.as_of > as_of:
+        raise PeersError(
+            f"the peers are as of {peers.as_of:%Y-%m-%d %H:%M} and the creators as of {as_of:%Y-%m-%d %H:%M}: a "
+            "comparison would know what was not known yet. Make peers of that day or earlier, or ask for a later one"
+        )
+
+
 def score_tables(
     tables: Tables,
     loaded: LoadedModel,
@@ -169,9 +183,7 @@ def score_tables(
     features.peers.PeersError
         Where the peers know what was observed after `as_of`.
     """
-    if peers is not None and peers.as_of > as_of:
-        message = f"the peers are as of {peers.as_of:%Y-%m-%d %H:%M}, after {as_of:%Y-%m-%d %H:%M}"
-        raise PeersError(message)
+    require_known(peers, as_of)
     histories = make_histories(tables, as_of, imported_at=imported_at)
     signals = compute_signals(histories, crowd)
     scores = loaded.model.score(signals)

@@ -240,7 +240,7 @@ def test_peers_that_cannot_be_used_are_named_and_nothing_is_written(folder, tmp_
     assert run("peers", folder, "--out", made, "--source", "late", "--as-of", "2026-02-20")[0] == 0
     code, text = run("signals", folder, "--out", file, *options, "--as-of", "2026-02-10")
     assert code == realreach.REFUSED
-    assert "peers are as of 2026-02-20 23:59 and the signals as of 2026-02-10 23:59" in text
+    assert "peers are as of 2026-02-20 23:59 and the creators as of 2026-02-10 23:59" in text
     assert run("signals", folder, "--out", file, *options, "--as-of", "2026-02-20")[0] == 0
     assert sorted(path.name for path in file.parent.iterdir()) == ["s.parquet", "t.csv"]
 

@@ -9,8 +9,7 @@ its own (`training.shares`): a probability of some is no estimate of how much.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from operator import itemgetter
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +31,6 @@ INTERVAL = 0.90
 _EDGE = 1e-4
 #: Rows below which one thread is faster than several in training.
 SMALL = 20_000
-#: Signals named as evidence for a head.
-EVIDENCE_SIGNALS = 3
 
 #: Signals of which a head needs any one, and what that takes (a message to translate).
 NEEDS: Mapping[str, tuple[tuple[str, ...], str]] = {
@@ -123,11 +120,6 @@ def _threads(x: np.ndarray) -> int:
     return 1 if len(x) < SMALL_TO_SCORE else 0
 
 
-def _is_unusual(entry: Mapping[str, Any]) -> bool:
-    low, high = entry["typical_low"], entry["typical_high"]
-    return low is None or not low <= entry["value"] <= high
-
-
 def assessable(signals: pd.DataFrame) -> pd.DataFrame:
     """Which heads a signal frame can be assessed on, bool of shape (creators, heads)."""
     return pd.DataFrame(
@@ -198,6 +190,16 @@ def manipulation_logits(
     return np.asarray(logit(np.clip(-np.expm1(none), _EDGE, 1 - _EDGE)))
 
 
+def _at(
+    base_rate: float, trained: float, interval: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Probabilities with their ends where another share of creators is manipulated than in training."""
+    if base_rate == trained:
+        return interval
+    middle, low, high = (shift_prior(end, trained, base_rate) for end in interval)
+    return middle, low, high
+
+
 @dataclass(frozen=True)
 class AuthenticityModel:
     """Heads, the composite's calibrator, and what was typical of authentic creators.
@@ -226,19 +228,52 @@ class AuthenticityModel:
 
     @property
     def base_rate(self) -> float:
-        """Share of training creators with some manipulation: what probabilities assume where nothing else is said."""
+        """Share of creators taken to have some manipulation: that of training, or the one of `assuming`."""
         return 1 - float(self.metadata["base_authenticity"])
 
-    def score(self, signals: pd.DataFrame, *, base_rate: float | None = None) -> pd.DataFrame:
+    def assuming(self, base_rate: float) -> "AuthenticityModel":
+        """The same model for creators of whom another share is manipulated than in training.
+
+        Probabilities move by Bayes' rule (Saerens et al. 2002), the share of each kind in proportion to the whole.
+        Flags and estimated shares of counts stay as they are.
+
+        Parameters
+        ----------
+        base_rate : float
+            Share of creators taken to have some manipulation.
+
+        Raises
+        ------
+        ValueError
+            Where `base_rate` is not inside of (0, 1).
+        """
+        if not 0 < base_rate < 1:
+            message = f"the base rate must be inside of (0, 1), found {base_rate:g}"
+            raise ValueError(message)
+        assumed = {"base_authenticity": 1 - base_rate, "trained_authenticity": 1 - self._trained_rate}
+        return replace(self, metadata={**self.metadata, **assumed})
+
+    @property
+    def _trained_rate(self) -> float:
+        trained = self.metadata.get("trained_authenticity", self.metadata["base_authenticity"])
+        return 1 - float(trained)
+
+    @property
+    def base_rates(self) -> dict[str, float]:
+        """Share of creators taken to have each kind, by head."""
+        if self.base_rate == self._trained_rate:
+            return {name: head.base_rate for name, head in self.heads.items()}
+        # every kind in proportion, and none at all of its creators even where nearly everybody is manipulated
+        grown, most = self.base_rate / self._trained_rate, (1 + self.base_rate) / 2
+        return {name: min(head.base_rate * grown, most) for name, head in self.heads.items()}
+
+    def score(self, signals: pd.DataFrame) -> pd.DataFrame:
         """Score creators from their signals.
 
         Parameters
         ----------
         signals : DataFrame
             As `features.signals.compute_signals` returns it.
-        base_rate : float, optional
-            Share of these creators taken to have some manipulation, in (0, 1); that of training where left out. The
-            share of each kind is taken to change in proportion. Flags and estimated shares do not depend on it.
 
         Returns
         -------
@@ -246,20 +281,14 @@ class AuthenticityModel:
             By creator_id: `authenticity` with `_low` and `_high`; for each head `<head>_probability`, `_low`, `_high`,
             `_flagged` (boolean) and `_assessed` (bool); for each count `inauthentic_<count>_share`, `_low`, `_high`.
             Null where not assessed.
-
-        Raises
-        ------
-        ValueError
-            Where `base_rate` is not inside of (0, 1).
         """
         x = signals[list(READ)].to_numpy(dtype=np.float64)
         assessed = assessable(signals) & [name in self.heads for name in HEADS]
         logits = {name: head.member_logits(x) for name, head in self.heads.items()}
         columns: dict[str, Any] = {}
         manipulated = manipulation_logits(logits, self.heads, assessed)
-        middle, low, high = self._at(
-            base_rate, self.base_rate, with_interval(manipulated, self.composite, self.composite_resampled)
-        )
+        interval = with_interval(manipulated, self.composite, self.composite_resampled)
+        middle, low, high = _at(self.base_rate, self._trained_rate, interval)
         nothing = ~assessed.any(axis=1).to_numpy()
         # authenticity is the other side of manipulation: the ends of the interval change places
         for column, value in (
@@ -276,27 +305,13 @@ class AuthenticityModel:
                 head = self.heads[name]
                 interval = with_interval(logits[name], head.calibrator, head.resampled)
                 flagged = interval[0] >= head.threshold
-                middle, low, high = self._at(base_rate, head.base_rate, interval)
+                middle, low, high = _at(self.base_rates[name], head.base_rate, interval)
             for column, value in ((f"{name}_probability", middle), (f"{name}_low", low), (f"{name}_high", high)):
                 columns[column] = np.where(known, value, np.nan)
             columns[f"{name}_flagged"] = pd.array(flagged, dtype="boolean")
             columns[f"{name}_flagged"][~known] = pd.NA
             columns[f"{name}_assessed"] = known
         return pd.DataFrame(columns | self._shares(signals, x), index=signals.index)
-
-    def _at(
-        self, base_rate: float | None, trained: float, interval: tuple[np.ndarray, np.ndarray, np.ndarray]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Probabilities with their ends where another share of creators is manipulated than in training."""
-        if base_rate is None:
-            return interval
-        if not 0 < base_rate < 1:
-            message = f"the base rate must be inside of (0, 1), found {base_rate:g}"
-            raise ValueError(message)
-        # every kind in proportion, and none at all of its creators even where nearly everybody is manipulated
-        wanted = min(trained * base_rate / self.base_rate, (1 + base_rate) / 2)
-        middle, low, high = (shift_prior(end, trained, wanted) for end in interval)
-        return middle, low, high
 
     def _shares(self, signals: pd.DataFrame, x: np.ndarray) -> dict[str, np.ndarray]:
         columns = {}
@@ -308,49 +323,6 @@ class AuthenticityModel:
             for end, values in zip(("", "_low", "_high"), estimate, strict=True):
                 columns[f"inauthentic_{count}_share{end}"] = values
         return columns
-
-    def evidence(self, signals: pd.DataFrame, scores: pd.DataFrame, platforms: pd.Series) -> list[list[dict[str, Any]]]:
-        """Signals out of their typical range that carried each head above its base rate, strongest first.
-
-        Parameters
-        ----------
-        signals, scores : DataFrame
-            What `score` was given and returned.
-        platforms : Series
-            Platform of each creator, in the order of `signals`.
-
-        Returns
-        -------
-        list of list of dict
-            For each creator, entries with head, signal, value, contribution (logit units) and the typical range of its
-            platform (`typical_low`, `typical_high`, null where unknown). Empty where no head is above its base rate.
-        """
-        x = signals[list(READ)].to_numpy(dtype=np.float64)
-        found: list[list[dict[str, Any]]] = [[] for _ in range(len(x))]
-        for name, head in self.heads.items():
-            raised = np.flatnonzero(scores[f"{name}_probability"].to_numpy() > head.base_rate)
-            if raised.size:
-                for row, entries in zip(raised, self._carried(head, x[raised], platforms.iloc[raised]), strict=True):
-                    found[row] += [{"head": name, **entry} for entry in entries]
-        return [sorted(entries, key=itemgetter("contribution"), reverse=True) for entries in found]
-
-    def _carried(self, head: Head, x: np.ndarray, platforms: pd.Series) -> list[list[dict[str, Any]]]:
-        # a missing value is no evidence that a person could check
-        weights = np.where(np.isnan(x), -np.inf, head.contributions(x))
-        return [self._strongest(*row) for row in zip(x, weights, platforms, strict=True)]
-
-    def _strongest(self, values: np.ndarray, weights: np.ndarray, platform: str) -> list[dict[str, Any]]:
-        """The signals that weigh most and are out of their typical range; where none is, those that weigh most."""
-        entries: list[dict[str, Any]] = []
-        for position, name in enumerate(READ):
-            low, high = self.typical.get(platform, {}).get(name, (None, None))
-            if weights[position] > 0:
-                value, contribution = float(values[position]), float(weights[position])
-                entry = {"signal": name, "value": value, "typical_low": low, "typical_high": high}
-                entries.append({**entry, "contribution": contribution})
-        entries.sort(key=itemgetter("contribution"), reverse=True)
-        unusual = [entry for entry in entries if _is_unusual(entry)]
-        return (unusual or entries)[:EVIDENCE_SIGNALS]
 
     def save(self, folder: Path) -> None:
         """Write the boosters as LightGBM text and the rest as JSON into an existing folder."""

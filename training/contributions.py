@@ -78,8 +78,9 @@ def carrying_groups(
     x = signals[list(READ)].to_numpy(dtype=np.float64)
     low, high = _typical(model, platforms)
     found: list[list[dict[str, Any]]] = [[] for _ in range(len(x))]
+    base_rates = model.base_rates
     for name, head in model.heads.items():
-        raised = np.flatnonzero(scores[f"{name}_probability"].to_numpy() > head.base_rate)
+        raised = np.flatnonzero(scores[f"{name}_probability"].to_numpy() > base_rates[name])
         if not raised.size:
             continue
         weights = head.contributions(x[raised])

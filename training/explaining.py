@@ -343,7 +343,7 @@ def _tried(
         }
     )
     found["probability"] = before.loc[pd.MultiIndex.from_frame(found[["creator_id", "head"]])].to_numpy()
-    base = found["head"].map({name: head.base_rate for name, head in model.heads.items()})
+    base = found["head"].map(model.base_rates)
     found = found[found["probability"] > base]
     excess = found["probability"] - base.loc[found.index]
     found["lost"] = (found["probability"] - found["probability_without"]) / excess
@@ -393,7 +393,7 @@ def faithfulness(
             removals.append(_Removal(case["creator_id"], case["head"], case["events"], "random", np.sort(drawn)))
     heads = [removal.head for removal in removals]
     without = _probabilities(model, _variants(tables, histories, removals), as_of, imported_at, heads)
-    base = found["head"].map({name: head.base_rate for name, head in model.heads.items()}).to_numpy()
+    base = found["head"].map(model.base_rates).to_numpy()
     before = found["probability"].to_numpy()
     at_random = (np.repeat(before, draws) - without).reshape(len(found), draws) / (before - base)[:, None]
     return pd.DataFrame(

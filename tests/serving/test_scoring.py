@@ -114,7 +114,7 @@ def test_peers_of_later_are_refused(tables, loaded):
     histories = make_histories(tables, SIMULATION_AS_OF, imported_at=SIMULATION_AS_OF)
     later = make_peers(compute_signals(histories), histories.creators, SIMULATION_AS_OF, source="simulated creators")
     as_of = SIMULATION_AS_OF - DAY
-    with pytest.raises(PeersError, match=f"after {as_of:%Y-%m-%d}"):
+    with pytest.raises(PeersError, match=f"and the creators as of {as_of:%Y-%m-%d}"):
         score_tables(tables, loaded, as_of, imported_at=SIMULATION_AS_OF, peers=later)
 
 

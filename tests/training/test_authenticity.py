@@ -74,17 +74,22 @@ def test_one_creator_scores_as_in_the_batch(model, signals):
         pd.testing.assert_frame_equal(model.score(signals.loc[[creator]]), batch.loc[[creator]], check_exact=True)
 
 
-def test_evidence_names_known_signals_that_raise_a_head(model, signals):
-    scores = model.score(signals)
-    platforms = pd.Series(["tiktok"] * len(signals))
-    evidence = model.evidence(signals, scores, platforms)
-    assert any(evidence)
-    for creator, entries in zip(signals.index, evidence, strict=True):
-        assert [e["contribution"] for e in entries] == sorted((e["contribution"] for e in entries), reverse=True)
-        for entry in entries:
-            assert entry["contribution"] > 0
-            assert entry["value"] == signals.loc[creator, entry["signal"]]
-            assert scores.loc[creator, f"{entry['head']}_probability"] > model.heads[entry["head"]].base_rate
+def test_a_model_that_assumes_fewer_manipulated_creators_doubts_less_and_flags_the_same(model, signals):
+    trained, rare = model.score(signals), model.assuming(0.05).score(signals)
+    assert (rare["authenticity"] >= trained["authenticity"])[trained["authenticity"].notna()].all()
+    flags = [f"{head}_flagged" for head in HEADS]
+    pd.testing.assert_frame_equal(rare[flags], trained[flags])
+    # Bayes: odds change by the ratio of the odds of the base rates
+    ratio = (0.05 / 0.95) / (model.base_rate / (1 - model.base_rate))
+    odds = (1 - trained["authenticity"]) / trained["authenticity"]
+    np.testing.assert_allclose(rare["authenticity"], 1 / (1 + ratio * odds), rtol=1e-9)
+    pd.testing.assert_frame_equal(model.assuming(0.05).assuming(model.base_rate).score(signals), trained)
+
+
+@pytest.mark.parametrize("rate", [0, 1, -0.1, 40])
+def test_impossible_base_rates_are_refused(model, rate):
+    with pytest.raises(ValueError, match="inside of"):
+        model.assuming(rate)
 
 
 def test_interval_of_equal_members_is_a_point_and_of_two_is_students():
