@@ -42,7 +42,7 @@ _RATIOS = {
     "engagement_pods": (("comments", "views"), ("comments", "likes")),
 }
 _COUNT = {"bought_likes": "likes", "bought_views": "views", "comment_bots": "comments", "engagement_pods": "comments"}
-COLUMNS = ("creator_id", "head", "events", "order", "rows", "probability", "probability_without", "suffices")
+COLUMNS = ("creator_id", "head", "events", "order", "rows", "probability", "probability_without", "suffices", "tried")
 
 
 @dataclass(frozen=True)
@@ -288,7 +288,7 @@ def explain(
     DataFrame
         One row a case that has any candidate, in `COLUMNS`: `rows` are post ids, or positions in the creator's
         comments or snapshots in order of time; `probability` is the head's by the creator's own history alone, and
-        `probability_without` without the rows.
+        `probability_without` without the rows; `tried` sets of rows were the choice.
     """
     if len(cases) > CASES:
         parts = (cases.iloc[start : start + CASES] for start in range(0, len(cases), CASES))
@@ -309,6 +309,7 @@ def _explain(
     if not parts:
         return pd.DataFrame(columns=list(COLUMNS))
     both = pd.concat(parts, ignore_index=True).sort_values(["rank", "probability_without"], kind="stable")
+    both["tried"] = both.groupby(["creator_id", "head"])["rank"].transform("size")
     return both.drop_duplicates(["creator_id", "head"])[list(COLUMNS)].reset_index(drop=True)
 
 
@@ -363,9 +364,12 @@ def faithfulness(
     *,
     as_of: pd.Timestamp,
     imported_at: pd.Timestamp,
-    draws: int = 5,
+    searches: int = 2,
 ) -> pd.DataFrame:
     """What as many other rows, drawn at random, take away.
+
+    The evidence is the best of many sets, so that even sets that mean nothing would look like something: beside the
+    mean of random sets stands the best of as many random sets as were tried.
 
     Parameters
     ----------
@@ -375,12 +379,15 @@ def faithfulness(
     Returns
     -------
     DataFrame
-        creator_id, head, `lost` and `lost_at_random`: parts of the excess over the base rate that the evidence and that
-        random rows take away; the mean of `draws` draws, rows of the evidence left out where enough others are there.
+        creator_id, head, `lost`, `lost_at_random` and `lost_at_best_random`: parts of the excess over the base rate
+        that the evidence takes away, that sets of as many other rows do on average, and that the best of an equal
+        search among them does, on average over `searches` searches; `size` of the evidence.
     """
     histories = _split(tables, found["creator_id"].unique().tolist())
-    removals = []
-    for case in found.to_dict("records"):
+    base = found["head"].map(model.base_rates).to_numpy()
+    excess = found["probability"].to_numpy() - base
+    rows = []
+    for case, above in zip(found.to_dict("records"), excess, strict=True):
         history = histories[case["creator_id"]]
         everything = {
             "days": np.arange(len(history.snapshots)),
@@ -388,23 +395,31 @@ def faithfulness(
             "posts": history.posts["post_id"].unique() if len(history.posts) else np.empty(0, dtype=object),
         }[case["events"]]
         others = everything[~pd.Index(everything).isin(case["rows"])]
-        for _ in range(draws):
-            drawn = rng.choice(others, min(len(case["rows"]), len(others)), replace=False)
-            removals.append(_Removal(case["creator_id"], case["head"], case["events"], "random", np.sort(drawn)))
-    heads = [removal.head for removal in removals]
-    without = _probabilities(model, _variants(tables, histories, removals), as_of, imported_at, heads)
-    base = found["head"].map(model.base_rates).to_numpy()
-    before = found["probability"].to_numpy()
-    at_random = (np.repeat(before, draws) - without).reshape(len(found), draws) / (before - base)[:, None]
-    return pd.DataFrame(
-        {
-            "creator_id": found["creator_id"],
-            "head": found["head"],
-            "lost": (before - found["probability_without"].to_numpy()) / (before - base),
-            "lost_at_random": pd.DataFrame(at_random).mean(axis=1).to_numpy(),
-            "size": found["rows"].map(len),
-        }
-    )
+        size, draws = min(len(case["rows"]), len(others)), case["tried"] * searches
+        removals = [
+            _Removal(
+                case["creator_id"],
+                case["head"],
+                case["events"],
+                "random",
+                np.sort(rng.choice(others, size, replace=False)),
+            )
+            for _ in range(draws)
+        ]
+        variants = _variants(tables, histories, removals)
+        without = _probabilities(model, variants, as_of, imported_at, [case["head"]] * draws)
+        at_random = ((case["probability"] - without) / above).reshape(searches, -1)
+        rows.append(
+            {
+                "creator_id": case["creator_id"],
+                "head": case["head"],
+                "lost": (case["probability"] - case["probability_without"]) / above,
+                "lost_at_random": float(np.mean(np.nan_to_num(at_random))),
+                "lost_at_best_random": float(np.mean(np.max(np.nan_to_num(at_random), axis=1))),
+                "size": len(case["rows"]),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def rows_in_words(tables: Tables, found: pd.DataFrame) -> list[list[dict[str, str | None]]]:

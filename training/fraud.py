@@ -17,7 +17,7 @@ from training.deliveries import HABITS, NUMBERS, bots_following, floats, last_mo
 from training.rounding import detect_rounding, round_counts
 from training.vendors import FOLLOWER_LOTS, Vendor, draw_log_uniform, draw_vendors
 
-__all__ = ["POPULARITY", "SIZES", "Vendor", "draw_vendors", "inject_campaigns", "plan_campaigns"]
+__all__ = ["POPULARITY", "SIZES", "Vendor", "draw_vendors", "inject_campaigns", "label_rows", "plan_campaigns"]
 
 #: Bought amounts over what is there, log-uniform: from barely visible to gross. Assumed.
 SIZES = {
@@ -39,6 +39,12 @@ POPULARITY = {
 #: What else of its seller a campaign carries.
 _SELLER = ("vendor_id", "seed", "accounts", "wording")
 
+#: Counts that campaigns change.
+_CHANGED = {
+    "creators": ("followers",),
+    "posts": ("likes", "comments", "views"),
+    "snapshots": ("followers", "total_views"),
+}
 # what a creator's tables hold, and so which campaigns have anything to work on
 _LEAST_ROWS = 3
 # and where comments were collected instead
@@ -290,6 +296,43 @@ def inject_campaigns(tables: Tables, campaigns: pd.DataFrame, rng: np.random.Gen
     _inject_posts(injected, campaigns[campaigns["head"] != "bought_followers"].reset_index(drop=True), truth, rng)
     truth["any_manipulation"] = truth[list(HEADS)].any(axis=1)
     return injected, truth
+
+
+def label_rows(organic: Tables, injected: Tables) -> pd.DataFrame:
+    """Which rows `inject_campaigns` changed or added.
+
+    Parameters
+    ----------
+    organic, injected : dict of str to DataFrame
+        What it was given, and what it returned: rows stay in their places, new comments come after the others.
+
+    Returns
+    -------
+    DataFrame
+        One row a changed count or added comment: `table`, `row` (position in the injected table), `creator_id`,
+        `column` (the count; "text" where the whole comment was added), `organic` and `published` (the count before and
+        after, with its rounding; 0 and 1 for an added comment).
+    """
+    parts = []
+    for table, columns in _CHANGED.items():
+        for column in columns:
+            if column in organic.get(table, ()):
+                before, after = floats(organic[table], column), floats(injected[table], column)
+                rows = np.flatnonzero(before != after)
+                rows = rows[~np.isnan(before[rows])]
+                parts.append(_labels(injected[table], table, column, rows, before[rows], after[rows]))
+    if "comments" in organic:
+        rows = np.arange(len(organic["comments"]), len(injected["comments"]))
+        parts.append(_labels(injected["comments"], "comments", "text", rows, np.zeros(rows.size), np.ones(rows.size)))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _labels(
+    frame: pd.DataFrame, table: str, column: str, rows: np.ndarray, organic: np.ndarray, published: np.ndarray
+) -> pd.DataFrame:
+    owners = frame["creator_id"].to_numpy()[rows]
+    about = {"table": table, "row": rows, "creator_id": owners, "column": column}
+    return pd.DataFrame(about | {"organic": organic, "published": published})
 
 
 def _inject_followers(injected: Tables, campaigns: pd.DataFrame, truth: pd.DataFrame) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from features.tables import HEADS, check_tables
 from training.bots import TEMPLATES, comment_rows
 from training.deliveries import bots_following
-from training.fraud import draw_vendors, inject_campaigns, plan_campaigns
+from training.fraud import draw_vendors, inject_campaigns, label_rows, plan_campaigns
 from training.simulation import SIMULATION_AS_OF, simulate_creators
 from training.vendors import WORDINGS
 
@@ -438,3 +438,29 @@ def test_real_histories_take_campaigns():
     assert truth["bought_likes"].sum() > 20
     honest = ~tables["posts"]["creator_id"].isin(planned["creator_id"])
     pd.testing.assert_frame_equal(result["posts"][honest], tables["posts"][honest])
+
+
+def test_every_injected_row_is_labelled_and_no_other(organic, injected):
+    tables, truth = injected
+    labels = label_rows(organic, tables)
+    bought = truth.index[truth["any_manipulation"]]
+    assert set(labels["creator_id"]) <= set(bought)
+    assert set(bought) - set(labels["creator_id"]) == set()
+    undone = {name: frame.copy() for name, frame in tables.items()}
+    for (table, column), rows in labels[labels["column"] != "text"].groupby(["table", "column"]):
+        place = undone[table].columns.get_loc(column)
+        undone[table].iloc[rows["row"], place] = rows["organic"].to_numpy(dtype="int64")
+    for table, rows in labels[labels["column"] == "text"].groupby("table"):
+        undone[table] = undone[table].drop(index=rows["row"])
+    for name, frame in organic.items():
+        pd.testing.assert_frame_equal(undone[name].reset_index(drop=True), frame.reset_index(drop=True))
+
+
+def test_labels_of_one_purchase_by_hand():
+    tables = two_creators()
+    injected, _ = inject_campaigns(tables, campaign("bought_likes", amount=40.0), np.random.default_rng(0))
+    labels = label_rows(tables, injected)
+    assert set(labels["table"]) == {"posts"}
+    assert set(labels["column"]) == {"likes"}
+    assert set(labels["creator_id"]) == {"a"}
+    assert (labels["published"] - labels["organic"] == 40).all()
