@@ -95,6 +95,25 @@ class Block:
         np.copyto(taken, np.nan, where=cells < 0)
         return taken
 
+    def tail(self, stacked: np.ndarray, count: int) -> np.ndarray:
+        """Last `count` cells of each row that are not padding, (columns, rows, width or `count`), padded as the block.
+
+        Parameters
+        ----------
+        stacked : ndarray of float64, shape (columns, rows, width)
+        """
+        if self.width <= count:
+            return stacked
+        cells = np.maximum(self.lengths - count, 0)[:, None] + np.arange(count)
+        return np.asarray(np.take_along_axis(stacked, cells[None], -1))
+
+    def from_tail(self, values: np.ndarray) -> np.ndarray:
+        """Put (rows, cells), laid out as `tail` returns them, back into (rows, width), NaN in all earlier cells."""
+        count = values.shape[-1]
+        cells = np.arange(self.width) - np.maximum(self.lengths - count, 0)[:, None]
+        there = self.present & (cells >= 0)
+        return np.where(there, np.take_along_axis(values, np.clip(cells, 0, count - 1), -1), np.nan)
+
 
 def make_blocks(offsets: np.ndarray, *, cells: int = CELLS) -> Iterator[Block]:
     """Yield blocks of creators of similar length; creators without rows are in none.

@@ -17,6 +17,7 @@ from features.blocks import (
     cell,
     enough,
     filled_sum,
+    known,
     median_and_mad,
     ratio,
     row_count,
@@ -29,12 +30,15 @@ from features.blocks import (
 )
 from features.histories import Histories
 from features.registry import read_family
+from features.segments import parted, strongest_stretch, unexplained, upper_group
 from features.tables import PLATFORMS
 
 #: Instagram posts collect half their engagement in about 19 hours (scottgraffius.com), so 2 days hold most of it.
 RIPE_DAYS = 2.0
 #: Posts of the window `30p`: what Modash's published engagement rates are medians of.
 RECENT_POSTS = 30
+#: Posts of the window `128p`, in which two kinds of posts are looked for (assumed: months of a busy creator).
+PARTED_POSTS = 128
 #: Posts that a statistic of level, and one of shape, needs.
 LEAST_LEVEL, LEAST_SHAPE = 3, 8
 
@@ -261,6 +265,38 @@ def _residuals(logs: np.ndarray, published: np.ndarray, top: np.ndarray) -> dict
     }
 
 
+def _unexplained(block: Block, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithms of likes, comments and views, and what of each the two others do not explain, (3, rows, posts).
+
+    Where no views are known at all, likes and comments explain each other.
+    """
+    logs = np.log1p(block.tail(counts[:3], PARTED_POSTS))
+    likes, comments, views = logs
+    watched = known(views).any(axis=-1, keepdims=True)
+    beside = np.where(watched, views, 0.0)
+    left = np.array(
+        [
+            unexplained(likes, np.array([comments, beside])),
+            unexplained(comments, np.array([likes, beside])),
+            unexplained(views, np.array([likes, comments])),
+        ]
+    )
+    return logs, left
+
+
+def _two_kinds(block: Block, counts: np.ndarray) -> dict[str, np.ndarray]:
+    """Whether some posts, or a stretch of them, have a count that the others do not explain."""
+    logs, left = _unexplained(block, counts)
+    score, _ = strongest_stretch(left)
+    gap, spread = parted(logs, upper_group(left))
+    signals = {}
+    for place, name in enumerate(("likes", "comments", "views")):
+        signals[f"{name}_unexplained_stretch_z_128p"] = score[place]
+        signals[f"{name}_unexplained_gap_128p"] = gap[place]
+        signals[f"{name}_unexplained_spread_128p"] = spread[place]
+    return signals
+
+
 def _rhythm(block: Block, published: np.ndarray, observed: np.ndarray) -> dict[str, np.ndarray]:
     within = np.add.reduce(published > row_max(observed)[:, None] - 90, axis=1)
     # whole seconds of the day: 07:00 in days is a little less than 7 / 24
@@ -292,6 +328,7 @@ def _block_signals(block: Block, histories: Histories) -> dict[str, np.ndarray]:
         **_spreads(columns, ordered),
         **_oddities(counts),
         **_residuals(np.log1p(counts[:3]), published, _strongest(counts[0], ordered)),
+        **_two_kinds(block, counts),
         **_rhythm(block, published, observed),
         "sponsored_share_all": _share(sponsored == 1, row_count(sponsored), LEAST_LEVEL),
     }
@@ -337,7 +374,14 @@ def _block_pointers(block: Block, histories: Histories) -> dict[str, np.ndarray]
     repeated[:, 1:] = _repeated(likes)[0]
     low = _where(-counts[:3], counts[:3] <= few)
     turns = _turns(departures)
-    return {
+    _, left = _unexplained(block, counts)
+    upper, stretch = upper_group(left), strongest_stretch(left)[1]
+    shifted = {
+        f"{name}_unexplained{kind}": block.from_tail(_where(left[place], where[place]))
+        for place, name in enumerate(("likes", "comments", "views"))
+        for kind, where in (("", upper), ("_stretch", stretch))
+    }
+    return shifted | {
         "recent": _where(published, block.last(RECENT_POSTS)),
         "sponsored": _where(published, sponsored == 1),
         "gap_before": np.diff(published, axis=1, prepend=np.nan),

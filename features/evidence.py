@@ -53,7 +53,7 @@ GROUPS = _read_groups()
 GROUP_OF = {signal: name for name, group in GROUPS.items() for signal in group.signals}
 
 #: What the last word of a signal's name says of the rows it was computed from; see `features.registry.Signal`.
-WINDOWS = ("30p", "28d", "90d", "all")
+WINDOWS = ("30p", "128p", "28d", "90d", "all")
 #: Signals of the whole history whose last word is how far they look from a moment in it.
 _FROM_A_MOMENT = frozenset({"follower_drop_after_step_28d"})
 

@@ -29,7 +29,7 @@ class Signal:
     Attributes
     ----------
     name : str
-        `<what>_<statistic>_<window>`; windows are `30p` (last 30 posts), `28d`, `90d` or `all`.
+        `<what>_<statistic>_<window>`; windows are `30p` and `128p` (last posts), `28d`, `90d` or `all`.
     family : str
         The module of `features` that computes it.
     unit : str

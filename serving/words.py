@@ -64,6 +64,7 @@ ROW_WORDS: dict[str, str] = {
 #: What rows of the history a signal was computed from, by its window.
 WINDOW_WORDS: dict[str, str] = {
     "30p": N_("last 30 posts"),
+    "128p": N_("last 128 posts"),
     "28d": N_("last 28 days"),
     "90d": N_("last 90 days"),
     "all": N_("whole history"),

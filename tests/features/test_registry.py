@@ -363,7 +363,7 @@ def test_a_change_moves_the_signals_that_do_not_claim_it(
 
 @pytest.mark.parametrize("signal", SIGNALS.values(), ids=lambda signal: signal.name)
 def test_every_signal_is_described(signal: Signal) -> None:
-    assert re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)+_(30p|28d|90d|all)", signal.name)
+    assert re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)+_(30p|128p|28d|90d|all)", signal.name)
     assert signal.family in FAMILIES
     assert signal.direction in ("high", "low", "none")
     assert signal.scope in ("creator", "crowd")
