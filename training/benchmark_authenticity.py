@@ -90,7 +90,7 @@ _METRICS: Mapping[str, Metric] = {
     "ece": ece,
     "calibration_slope": calibration_slope,
 }
-#: What issue 5 asks for, by section and row.
+#: Targets, by section and row.
 RETAIL_RECALL: Mapping[str, float] = {
     "bought_followers": 0.90,
     "bought_likes": 0.75,

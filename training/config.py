@@ -53,9 +53,10 @@ class ModelConfig(_Section):
 
 
 class ThresholdConfig(_Section):
-    """Where heads flag: how many unmanipulated creators may be flagged by any head."""
+    """Where heads flag: how many unmanipulated creators, and how many with an honest oddity, any head may flag."""
 
     false_alarms: float = Field(gt=0, lt=0.5)
+    odd_false_alarms: float = Field(gt=0, lt=0.5)
 
 
 class AuthenticityConfig(_Section):

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,16 +11,18 @@ import pandas as pd
 from features.coordination import make_crowd, sketch_comments
 from features.histories import make_histories
 from features.signals import compute_signals
-from features.tables import Tables, of_creators, tier_of
+from features.tables import HEADS, Tables, of_creators, tier_of
 from training.authenticity import assessable
 from training.config import DataConfig, SplitConfig
 from training.fraud import draw_vendors, inject_campaigns, plan_campaigns
 from training.gates import SIMULATED
-from training.odd_histories import strike_some
+from training.odd_histories import ODDITIES, strike, strike_some
 from training.splits import split_creators
 
-#: Part of the copies of real creators that an honest oddity strikes, so that heads learn what is no campaign (assumed).
-ODD_COPIES = 0.4
+#: Part of the creators for whom an honest oddity is drawn, so that heads learn what is no campaign (assumed).
+ODD_SHARE = 0.4
+#: Split of honest copies with every oddity, by which thresholds are set; creators of a source who are copied, at most.
+ODDITY_SPLIT, ODDITY_CREATORS = "oddities", 250
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,9 @@ class Dataset:
     truth : DataFrame
         By creator_id like `signals`: a bool column per head, `any_manipulation`, and the true inauthentic shares.
     creators : DataFrame
-        By creator_id: platform, tier, language, split ("train", "calibration" or "test"), `creator` (whom the row is a
-        copy of) and `source` ("simulated", or the name of the real histories that simulated campaigns were injected
-        into).
+        By creator_id: platform, tier, language, split ("train", "calibration", "oddities" or "test"), `creator` (whom
+        the row is a copy of), `oddity` (the honest oddity that was added, empty for none) and `source` ("simulated", or
+        the name of the real histories that simulated campaigns were injected into).
     """
 
     signals: pd.DataFrame
@@ -94,8 +97,10 @@ def make_dataset(tables: Tables, source: str, data: DataConfig, splits: SplitCon
     """Inject simulated campaigns into organic histories and compute their signals.
 
     Creators are split first, then each split gets campaigns of its own vendors: no creator and no vendor is in two.
-    Real creators are few: each is in the data `data.copies` times, every copy with campaigns of its own or none, and
-    most of them with an honest oddity or none, all in the creator's split.
+    Real creators are few: each is in the data `data.copies` times, once as it is and then with honest oddities, every
+    copy with campaigns of its own or none, all in the creator's split. Simulated ones are there once, some struck by an
+    oddity. Creators of the calibration split are there once more with every oddity and no campaign, as a split of its
+    own.
 
     Parameters
     ----------
@@ -111,7 +116,7 @@ def make_dataset(tables: Tables, source: str, data: DataConfig, splits: SplitCon
     split_of = split_creators(ids, splits.model_dump(), data.seed)
     rng = np.random.default_rng(data.seed)
     vendors = draw_vendors(data.vendors, rng)
-    signals, truths = [], []
+    parts: list[_Part] = []
     shares = list(splits.model_dump().items())
     bounds = _vendor_bounds([share for _, share in shares], len(vendors))
     for (split, _), first, last in zip(shares, bounds[:-1], bounds[1:], strict=True):
@@ -121,20 +126,49 @@ def make_dataset(tables: Tables, source: str, data: DataConfig, splits: SplitCon
         if part["creators"].empty:
             continue
         for number in range(copies):
-            own = _copy(part, number)
-            if number:
-                own = strike_some(own, rng, share=ODD_COPIES)
+            own, oddities = _copy(part, number), None
+            if number or source == SIMULATED:
+                own, oddities = strike_some(own, rng, share=ODD_SHARE)
             campaigns = plan_campaigns(own, vendors[first:last], rng, share=data.manipulated)
             injected, truth = inject_campaigns(own, campaigns, rng)
-            signals.append(signals_of(injected, as_of))
-            truths.append(truth)
-    frame = pd.concat(signals).sort_index()
-    creators = describe_creators(tables, frame.index)
-    return Dataset(
-        signals=frame,
-        truth=pd.concat(truths).reindex(frame.index),
-        creators=creators.assign(split=split_of.reindex(pd.Index(creators["creator"])).to_numpy(), source=source),
-    )
+            parts.append(_part(signals_of(injected, as_of), truth, split, oddities))
+        if split == "calibration":
+            parts += _every_oddity(part, copies, rng, as_of)
+    signals, truth, about = (pd.concat(frames).sort_index() for frames in zip(*parts, strict=True))
+    creators = describe_creators(tables, signals.index)
+    return Dataset(signals, truth, creators.assign(source=source, **about))
+
+
+class _Part(NamedTuple):
+    """Rows of a data set with one index: signals, truth, and split and oddity."""
+
+    signals: pd.DataFrame
+    truth: pd.DataFrame
+    about: pd.DataFrame
+
+
+def _part(signals: pd.DataFrame, truth: pd.DataFrame, split: str, oddities: pd.Series | str | None) -> _Part:
+    about = pd.DataFrame({"split": split, "oddity": "" if oddities is None else oddities}, index=signals.index)
+    return _Part(signals, truth.reindex(signals.index), about)
+
+
+def _every_oddity(tables: Tables, number: int, rng: np.random.Generator, as_of: pd.Timestamp) -> list[_Part]:
+    """Honest copies of some creators, one for each oddity that their tables can show, numbered from `number` on."""
+    ids = tables["creators"]["creator_id"].to_numpy()
+    few = of_creators(tables, pd.Index(rng.permutation(ids)[:ODDITY_CREATORS]))
+    parts = []
+    for place, oddity in enumerate(ODDITIES):
+        changed, struck = strike(_copy(few, number + place), oddity, rng)
+        signals = signals_of(changed, as_of)
+        signals = signals[signals.index.isin(struck)]
+        parts.append(_part(signals, no_truth(signals.index), ODDITY_SPLIT, oddity))
+    return parts
+
+
+def no_truth(ids: pd.Index) -> pd.DataFrame:
+    """The truth of honest creators, as `inject_campaigns` returns it."""
+    truth = pd.DataFrame(False, index=ids, columns=[*HEADS, "any_manipulation"])
+    return truth.assign(**{f"inauthentic_{what}_share": 0.0 for what in ("followers", "likes", "views", "comments")})
 
 
 def _copies(tables: Tables, as_of: pd.Timestamp, data: DataConfig) -> int:

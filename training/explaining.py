@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from features.histories import days_since_epoch, make_histories
+from features.segments import unexplained
 from features.signals import compute_signals
 from features.tables import Tables
 from training.authenticity import AuthenticityModel
@@ -28,7 +29,7 @@ ENOUGH = 0.5
 #: Sizes of the sets that are tried; never so many that fewer than `LEFT` posts or days would be left.
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 #: Orders that are tried first: most cases need no other, and each costs as many histories as there are sizes.
-FIRST_ORDERS = ("deviation", "copies", "authors")
+FIRST_ORDERS = ("deviation", "copies", "authors", "count unexplained")
 LEFT = 12
 #: Cases whose variants are in memory at once.
 CASES = 64
@@ -43,6 +44,10 @@ _RATIOS = {
 }
 _COUNT = {"bought_likes": "likes", "bought_views": "views", "comment_bots": "comments", "engagement_pods": "comments"}
 COLUMNS = ("creator_id", "head", "events", "order", "rows", "probability", "probability_without", "suffices", "tried")
+
+
+#: What a history is, in the order of the fields of `_History`, and by what it is sorted.
+_TIMES = {"posts": "published_at", "snapshots": "observed_at", "comments": "published_at"}
 
 
 @dataclass(frozen=True)
@@ -67,15 +72,12 @@ class _History:
 
 def _split(tables: Tables, ids: Sequence[str]) -> dict[str, _History]:
     parts: dict[str, dict[str, pd.DataFrame]] = {}
-    for name, time in (("posts", "published_at"), ("snapshots", "observed_at"), ("comments", "published_at")):
+    for name, time in _TIMES.items():
         if name in tables:
             frame = tables[name][tables[name]["creator_id"].isin(ids)].sort_values(time, kind="stable")
             parts[name] = {str(key): part for key, part in frame.groupby("creator_id", sort=False)}
-    empty = pd.DataFrame()
-    return {
-        one: _History(*(parts.get(name, {}).get(one, empty) for name in ("posts", "snapshots", "comments")))
-        for one in ids
-    }
+    none = {name: tables[name].iloc[:0] if name in tables else pd.DataFrame() for name in _TIMES}
+    return {one: _History(*(parts.get(name, {}).get(one, none[name]) for name in _TIMES)) for one in ids}
 
 
 def _prefixes(order: np.ndarray, most: int) -> Iterator[np.ndarray]:
@@ -99,12 +101,21 @@ def _post_orders(posts: pd.DataFrame, head: str) -> dict[str, np.ndarray]:
     scores = {"count": count}
     for over, under in _RATIOS[head]:
         scores[f"{over} over {under}"] = np.log1p(floats(posts, over)) - np.log1p(floats(posts, under))
+    scores["count unexplained"] = _unexplained(posts, head)
     usual = pd.Series(count).rolling(9, center=True, min_periods=3).median().to_numpy()
     scores["count beside its neighbours"] = count - usual
     for name, score in scores.items():
         if np.isfinite(score).sum() >= LEFT:
             orders[name] = np.argsort(-np.nan_to_num(score, nan=-np.inf), kind="stable")
     return orders
+
+
+def _unexplained(posts: pd.DataFrame, head: str) -> np.ndarray:
+    """What of the head's count the two others do not explain, as the signals of two kinds of posts have it."""
+    names = (_COUNT[head], *(other for _, other in _RATIOS[head]))
+    logs = np.log1p([floats(posts, name) for name in dict.fromkeys(names)])
+    beside = np.where(np.isfinite(logs[1:]).any(axis=1, keepdims=True), logs[1:], 0.0)
+    return unexplained(logs[:1], beside[:, None])[0]
 
 
 def _suspicion(posts: pd.DataFrame, head: str) -> np.ndarray:
@@ -210,6 +221,8 @@ def _apply(history: _History, removal: _Removal) -> tuple[_History, float]:
         kept = np.ones(len(history.comments), dtype=bool)
         kept[removal.rows] = False
         return _History(history.posts, history.snapshots, history.comments[kept]), 0.0
+    if not len(removal.rows):
+        return history, 0.0
     posts = history.posts[~history.posts["post_id"].isin(removal.rows)]
     comments = history.comments
     if len(comments):
@@ -236,6 +249,9 @@ def _variants(tables: Tables, histories: dict[str, _History], removals: Sequence
         if frames:
             frame = pd.concat(frames, ignore_index=True)
             ids = pd.Series(np.repeat(keys, lengths[name]), dtype=frame["creator_id"].dtype)
+            if "author_id" in frame:  # creators answer under their own posts
+                own = (frame["author_id"] == frame["creator_id"]).fillna(False).to_numpy(dtype=bool)
+                frame = frame.assign(author_id=frame["author_id"].mask(own, ids))
             made[name] = frame.assign(creator_id=ids)
         elif name in tables:
             made[name] = tables[name].iloc[:0]

@@ -6,6 +6,7 @@ from typing import Any
 
 import lightgbm as lgb
 import numpy as np
+import pandas as pd
 from scipy.special import expit
 
 from features.signals import SIGNALS
@@ -22,15 +23,16 @@ from training.authenticity import (
     manipulation_logits,
 )
 from training.calibration import Calibrator, fit_calibrator, resample_calibrator
-from training.config import AuthenticityConfig, ModelConfig
-from training.datasets import Dataset
+from training.config import AuthenticityConfig, ModelConfig, ThresholdConfig
+from training.datasets import ODDITY_SPLIT, Dataset
 from training.gates import SIMULATED
+from training.odd_histories import ODDITIES
 from training.shares import ShareModel, calibrate_share
 
 #: Creators of a platform from which typical ranges are taken; fewer say too little.
 LEAST_TYPICAL = 30
-#: Unmanipulated calibration creators for whom thresholds keep to the limit by themselves.
-LEAST_INNOCENT = 60
+#: Honest creators of one group for whom thresholds keep to a limit by themselves.
+LEAST_HONEST = 60
 #: Creators from whom a share is learnt.
 LEAST_SHARES = 100
 #: Chance that what creators show together is hidden in training.
@@ -137,30 +139,59 @@ def _lone_rate(train: Dataset, name: str) -> float:
     return float(train.truth.loc[~others, name].mean())
 
 
-def _with_thresholds(heads: dict[str, Head], calibration: Dataset, false_alarms: float) -> dict[str, Head]:
-    """Heads with the lowest thresholds at which so few unmanipulated creators are flagged by any of them.
+def _with_thresholds(heads: dict[str, Head], honest: Dataset, config: ThresholdConfig) -> dict[str, Head]:
+    """Heads with the lowest thresholds at which so few honest creators are flagged by any of them.
 
-    Every head may raise the same part of the false alarms, the largest of `SHARES_OF_ALARMS` that keeps to the limit
-    among simulated creators and among real ones: else simulated ones, who are many, would set what real ones pay.
+    Limits hold in each group by itself, simulated creators, real ones, and those with one oddity: else many would set
+    what few pay. In a group every head may raise the same part of the false alarms, the largest of `SHARES_OF_ALARMS`
+    that keeps to the limit; a head's threshold is the highest that any group asks for.
     """
-    innocent = calibration.only(calibration.truth.index[~calibration.truth["any_manipulation"]])
-    x, assessed = innocent.signals[list(READ)].to_numpy(), assessable(innocent.signals)
-    simulated = (innocent.creators["source"] == SIMULATED).to_numpy()
-    creators = innocent.creators["creator"]
-    groups = [group for group in (simulated, ~simulated) if creators[group].nunique() >= LEAST_INNOCENT]
-    groups = groups or [np.ones(len(x), dtype=bool)]
-    weights = np.sum([group / group.sum() for group in groups], axis=0)
-    scores = {
-        name: np.where(assessed[name], head.calibrator.apply(_uncalibrated(head.member_logits(x))), -np.inf)
-        for name, head in heads.items()
+    x, assessed = honest.signals[list(READ)].to_numpy(), assessable(honest.signals)
+    scores = np.array(
+        [
+            np.where(assessed[name], head.calibrator.apply(_uncalibrated(head.member_logits(x))), -np.inf)
+            for name, head in heads.items()
+        ]
+    )
+    groups = _honest_groups(honest.creators, config)
+    asked = np.array([_thresholds(scores[:, group], limit, creators) for group, limit, creators in groups])
+    everybody = _thresholds(scores, config.false_alarms, honest.creators["creator"].nunique())
+    # a head that no group was assessed on is held against everybody
+    found = np.where(np.isnan(asked).all(axis=0), everybody, np.fmax.reduce(asked, axis=0))
+    return {
+        name: replace(head, threshold=min(float(threshold), 1.0))
+        for (name, head), threshold in zip(heads.items(), found, strict=True)
     }
-    thresholds: dict[str, float] = {}
+
+
+def _thresholds(scores: np.ndarray, limit: float, creators: int) -> np.ndarray:
+    """Threshold of each head for one group, NaN where nobody was assessed; `scores` of shape (heads, rows)."""
+    thresholds = np.full(len(scores), np.nan)
     for share in SHARES_OF_ALARMS:
-        thresholds = {name: _threshold(each, weights, false_alarms * share) for name, each in scores.items()}
-        flagged = np.any([each >= thresholds[name] for name, each in scores.items()], axis=0)
-        if all(_expected_share(flagged[group], creators[group].nunique()) <= false_alarms for group in groups):
+        thresholds = np.array([_threshold(each, limit * share) for each in scores])
+        flagged = np.any(scores >= thresholds[:, None], axis=0)
+        if _expected_share(np.asarray(flagged), creators) <= limit:
             break
-    return {name: replace(head, threshold=min(thresholds[name], 1.0)) for name, head in heads.items()}
+    return thresholds
+
+
+def _honest_groups(creators: pd.DataFrame, config: ThresholdConfig) -> list[tuple[np.ndarray, float, int]]:
+    """Groups of rows that are large enough, with the false alarms allowed in each and how many creators they are."""
+    simulated = (creators["source"] == SIMULATED).to_numpy()
+    odd, oddity = (creators["split"] == ODDITY_SPLIT).to_numpy(), creators["oddity"].to_numpy()
+    limits = [(group & ~odd, config.false_alarms) for group in (simulated, ~simulated)]
+    for name in ODDITIES:
+        struck = odd & (oddity == name)
+        limits += [(struck, config.odd_false_alarms), (struck & ~simulated, config.odd_false_alarms)]
+    counted = [(group, limit, creators["creator"][group].nunique()) for group, limit in limits]
+    large = [each for each in counted if each[2] >= LEAST_HONEST]
+    return large or [(~odd, config.false_alarms, creators["creator"][~odd].nunique())]
+
+
+def _honest(dataset: Dataset) -> Dataset:
+    """The creators by whom thresholds are set: unmanipulated ones of the calibration split, and those with oddities."""
+    held = dataset.creators["split"].isin(["calibration", ODDITY_SPLIT])
+    return dataset.only(dataset.creators.index[held & ~dataset.truth["any_manipulation"].astype(bool)])
 
 
 def _expected_share(flagged: np.ndarray, creators: int) -> float:
@@ -168,15 +199,13 @@ def _expected_share(flagged: np.ndarray, creators: int) -> float:
     return (float(flagged.mean()) * creators + 1) / (creators + 1)
 
 
-def _threshold(scores: np.ndarray, weights: np.ndarray, fpr: float) -> float:
+def _threshold(scores: np.ndarray, fpr: float) -> float:
     """Lowest threshold at which at most `fpr` of the known scores, all of unmanipulated creators, are flagged."""
-    known = np.isfinite(scores) & (weights > 0)
-    if not known.any():
-        return 1.0
-    order = np.argsort(-scores[known], kind="stable")
-    above = np.cumsum(weights[known][order]) / weights[known].sum()
-    first = int(np.searchsorted(above, fpr, side="right"))  # the highest score that may not be flagged
-    return float(np.nextafter(scores[known][order][min(first, order.size - 1)], 2.0))
+    known = np.sort(scores[np.isfinite(scores)])[::-1]
+    if not known.size:
+        return np.nan
+    first = int(fpr * known.size)  # of the highest scores, those that may be flagged
+    return float(np.nextafter(known[min(first, known.size - 1)], 2.0))
 
 
 def _fit_shares(train: Dataset, calibration: Dataset, config: AuthenticityConfig, seed: int) -> dict[str, ShareModel]:
@@ -249,7 +278,7 @@ def fit_authenticity(
     Parameters
     ----------
     dataset : Dataset
-        Only its "train" and "calibration" splits are touched.
+        Its "test" split is not touched.
     progress : callable
         Told what was done, in words.
 
@@ -269,7 +298,7 @@ def fit_authenticity(
             progress(f"fitted head {name}")
     if not heads:
         raise TooFewCreatorsError("no head could be fitted: these histories carry too little to learn any of them")
-    heads = _with_thresholds(heads, calibration, config.thresholds.false_alarms)
+    heads = _with_thresholds(heads, _honest(dataset), config.thresholds)
     composite, resampled = _fit_composite(heads, calibration, config)
     progress("calibrated authenticity")
     shares = _fit_shares(train, calibration, config, config.data.seed)

@@ -472,13 +472,30 @@ def strike(tables: Tables, oddity: str, rng: np.random.Generator, *, share: floa
     return (world.tables if struck.any() else tables), world.ids[struck]
 
 
-def strike_some(tables: Tables, rng: np.random.Generator, *, share: float) -> Tables:
-    """Strike a part of the creators with one oddity each, drawn; the others' rows stay as they are."""
+def strike_some(tables: Tables, rng: np.random.Generator, *, share: float) -> tuple[Tables, pd.Series]:
+    """Strike a part of the creators with one oddity each, drawn; the others' rows stay as they are.
+
+    Parameters
+    ----------
+    tables, rng
+        As for `strike`.
+    share : float
+        Chance that an oddity is drawn for a creator; of those whose tables cannot show it nothing changes.
+
+    Returns
+    -------
+    tables : dict of str to DataFrame
+    oddities : Series of str
+        What struck each creator, by creator_id; empty text for nothing.
+    """
     ids = tables["creators"]["creator_id"].to_numpy()
     drawn = np.where(rng.random(ids.size) < share, rng.integers(0, len(ODDITIES), ids.size), -1)
     parts = [of_creators(tables, pd.Index(ids[drawn < 0]))]
+    oddities = pd.Series("", index=pd.Index(ids, name="creator_id"))
     for number, oddity in enumerate(ODDITIES):
         own = of_creators(tables, pd.Index(ids[drawn == number]))
         if not own["creators"].empty:
-            parts.append(strike(own, oddity, rng)[0])
-    return {name: pd.concat([part[name] for part in parts], ignore_index=True) for name in tables}
+            changed, struck = strike(own, oddity, rng)
+            parts.append(changed)
+            oddities[struck] = oddity
+    return {name: pd.concat([part[name] for part in parts], ignore_index=True) for name in tables}, oddities

@@ -15,7 +15,7 @@ from features.tables import HEADS, Tables, of_creators
 from training.authenticity import READ, AuthenticityModel, assessable
 from training.baselines import FLOORS, fit_floors
 from training.config import AuthenticityConfig, DataConfig
-from training.datasets import Dataset, describe_creators, join_datasets, make_dataset, signals_of
+from training.datasets import Dataset, describe_creators, join_datasets, make_dataset, no_truth, signals_of
 from training.fraud import draw_vendors, inject_campaigns, plan_campaigns
 from training.odd_histories import ODDITIES, strike
 from training.rules import RULES, rule_scores
@@ -51,11 +51,6 @@ def test_tables(source: Source, config: AuthenticityConfig) -> Tables:
     return of_creators(source.tables, split_of.index[split_of == "test"])
 
 
-def _no_truth(ids: pd.Index) -> pd.DataFrame:
-    truth = pd.DataFrame(False, index=ids, columns=[*HEADS, "any_manipulation"])
-    return truth.assign(**{f"inauthentic_{what}_share": 0.0 for what in ("followers", "likes", "views", "comments")})
-
-
 def _trial(tables: Tables, truth: pd.DataFrame, source: Source, what: str, ids: pd.Index | None = None) -> Trial:
     signals = signals_of(tables, source.as_of)
     kept = signals.index if ids is None else signals.index[signals.index.isin(ids)]
@@ -65,7 +60,7 @@ def _trial(tables: Tables, truth: pd.DataFrame, source: Source, what: str, ids: 
 
 def untouched(source: Source, tables: Tables) -> Trial:
     """The creators as they are."""
-    return _trial(tables, _no_truth(pd.Index(tables["creators"]["creator_id"])), source, UNTOUCHED)
+    return _trial(tables, no_truth(pd.Index(tables["creators"]["creator_id"])), source, UNTOUCHED)
 
 
 def campaigns_of_style(source: Source, tables: Tables, style: Style, seed: int) -> list[Trial]:
@@ -88,7 +83,7 @@ def odd_creators(source: Source, tables: Tables, seed: int) -> list[Trial]:
     for number, oddity in enumerate(ODDITIES):
         struck_tables, ids = strike(tables, oddity, np.random.default_rng([seed, number]))
         if len(ids):
-            truth = _no_truth(pd.Index(struck_tables["creators"]["creator_id"]))
+            truth = no_truth(pd.Index(struck_tables["creators"]["creator_id"]))
             trials.append(_trial(struck_tables, truth, source, oddity, ids))
     return trials
 

@@ -8,6 +8,7 @@ from features.tables import HEADS
 from training import datasets
 from training.config import AuthenticityConfig
 from training.datasets import Dataset, make_dataset
+from training.odd_histories import ODDITIES
 from training.simulation import SIMULATION_AS_OF, simulate_creators
 
 
@@ -24,12 +25,22 @@ def dataset(organic: dict[str, pd.DataFrame], small_config: AuthenticityConfig) 
 def test_every_creator_is_in_one_split_with_signals_and_truth(
     dataset: Dataset, organic: dict[str, pd.DataFrame]
 ) -> None:
-    assert set(dataset.signals.index) == set(organic["creators"]["creator_id"])
+    assert set(dataset.creators["creator"]) == set(organic["creators"]["creator_id"])
     assert dataset.signals.index.equals(dataset.truth.index)
     assert dataset.signals.index.equals(dataset.creators.index)
-    parts = [dataset.part(name).signals.index for name in ("train", "calibration", "test")]
-    assert sum(len(part) for part in parts) == len(dataset.signals)
-    assert parts[0].intersection(parts[2]).empty
+    parts = [dataset.part(name) for name in ("train", "calibration", "test")]
+    assert {row for part in parts for row in part.signals.index} == set(organic["creators"]["creator_id"])
+    assert sum(len(part.signals) for part in parts) == len(organic["creators"])
+
+
+def test_honest_copies_with_every_oddity_are_of_calibration_creators(dataset: Dataset) -> None:
+    honest = dataset.part("oddities")
+    assert set(honest.creators["oddity"]) == set(ODDITIES)
+    assert set(honest.creators["creator"]) <= set(dataset.part("calibration").creators["creator"])
+    assert not honest.truth["any_manipulation"].any()
+    plain = dataset.part("calibration").signals.reindex(honest.creators["creator"]).set_axis(honest.signals.index)
+    # the language of a few posts may be all that a second language changes, and a signal may not see it
+    assert ((plain != honest.signals) & plain.notna()).any(axis=1).mean() > 0.95
 
 
 def test_unmanipulated_creators_have_the_signals_of_their_organic_history(
@@ -39,9 +50,11 @@ def test_unmanipulated_creators_have_the_signals_of_their_organic_history(
     untouched = compute_signals(histories)
     # what creators show together needs the others
     own = [name for name, signal in SIGNALS.items() if signal.scope == "creator"]
+    dataset = dataset.only(dataset.creators.index[dataset.creators["split"] != "oddities"])
     untouched, signals = untouched[own], dataset.signals[own]
-    clean = ~dataset.truth["any_manipulation"].astype(bool)
-    assert 0 < clean.sum() < len(clean)
+    bought = dataset.truth["any_manipulation"].astype(bool)
+    clean = ~bought & (dataset.creators["oddity"] == "")
+    assert 0 < clean.sum() < (~bought).sum() < len(clean)
     pd.testing.assert_frame_equal(signals[clean], untouched[clean.reindex(untouched.index)], check_exact=True)
     changed = signals[~clean].compare(untouched[~clean.reindex(untouched.index)])
     assert len(changed) > 0.9 * (~clean).sum()

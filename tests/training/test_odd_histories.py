@@ -294,12 +294,17 @@ def test_a_part_of_the_creators_is_struck(organic):
 
 
 def test_a_part_has_one_oddity_each_and_nobody_is_lost(organic):
-    after = strike_some(organic, np.random.default_rng(3), share=0.4)
+    after, oddities = strike_some(organic, np.random.default_rng(3), share=0.4)
     check_tables(after, now=SIMULATION_AS_OF)
     assert set(after["creators"]["creator_id"]) == set(organic["creators"]["creator_id"])
+    assert set(oddities.index) == set(organic["creators"]["creator_id"])
+    assert set(oddities[oddities != ""]) == set(ODDITIES)
+    assert 0.2 < (oddities != "").mean() < 0.4
     posts = organic["posts"].merge(after["posts"], on=SEEN, suffixes=("", "_after"), how="left")
     same = (posts["likes"] == posts["likes_after"]).fillna(False) | posts["likes"].isna()
-    assert 0.1 < (~same).groupby(posts["creator_id"]).any().mean() < 0.4
+    changed = (~same).groupby(posts["creator_id"]).any()
+    assert 0.1 < changed.mean() < 0.4
+    assert not changed[oddities.index[oddities == ""].intersection(changed.index)].any()
 
 
 @pytest.mark.parametrize(
