@@ -91,7 +91,8 @@ class Head:
     resampled : tuple of Calibrator
         For each member, the calibrator fitted again to a resample of the calibration creators.
     threshold : float
-        Calibrated probability from which the head flags.
+        Members' mean score, before calibration, from which the head flags: calibrated probabilities may be equal for
+        many, and a limit on false alarms could then only be kept far below it.
     base_rate : float
         Share of creators with this kind of manipulation among those in training whom the head can assess.
     lone_rate : float
@@ -104,6 +105,11 @@ class Head:
     threshold: float
     base_rate: float
     lone_rate: float
+
+    @property
+    def least_flagged(self) -> float:
+        """Lowest probability that a flagged creator can have."""
+        return float(self.calibrator.apply(np.array([min(self.threshold, 1.0)]))[0])
 
     def member_logits(self, x: np.ndarray) -> np.ndarray:
         """Logits of each member, float64 of shape (members, rows)."""
@@ -130,6 +136,11 @@ def assessable(signals: pd.DataFrame) -> pd.DataFrame:
 def countable(signals: pd.DataFrame, count: str) -> np.ndarray:
     """Of whom the manufactured share of a count can be estimated, bool of shape (creators,)."""
     return signals[NEEDS[SHARE_NEEDS[count]][0][0]].notna().to_numpy()
+
+
+def mean_score(logits: np.ndarray) -> np.ndarray:
+    """Members' mean as a score in (0, 1), before calibration; (members, rows) to (rows,)."""
+    return np.asarray(expit(logits.mean(axis=0)))
 
 
 def with_interval(
@@ -163,7 +174,7 @@ def with_interval(
         Probability, lower and upper end of the `INTERVAL`.
     """
     members = logits.shape[0]
-    middle = calibrator.apply(expit(logits.mean(axis=0)))
+    middle = calibrator.apply(mean_score(logits))
     each = [logit(own.apply(expit(member))) for own, member in zip(resampled, logits, strict=True)]
     reach = float(student_t.ppf(0.5 + INTERVAL / 2, members - 1)) * np.std(each, axis=0, ddof=1)
     ends = (expit(logit(middle) + sign * reach) for sign in (-1, 1))
@@ -304,7 +315,7 @@ class AuthenticityModel:
             if name in self.heads:
                 head = self.heads[name]
                 interval = with_interval(logits[name], head.calibrator, head.resampled)
-                flagged = interval[0] >= head.threshold
+                flagged = mean_score(logits[name]) >= head.threshold
                 middle, low, high = _at(self.base_rates[name], head.base_rate, interval)
             for column, value in ((f"{name}_probability", middle), (f"{name}_low", low), (f"{name}_high", high)):
                 columns[column] = np.where(known, value, np.nan)

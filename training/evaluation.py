@@ -164,7 +164,7 @@ def evaluate(
                 truths[name],
                 p.to_numpy(),
                 clusters[name],
-                threshold=model.heads[name].threshold if name in model.heads else None,
+                threshold=model.heads[name].least_flagged if name in model.heads else None,
                 draws=draws,
                 seed=seed,
             )

@@ -7,7 +7,6 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
-from scipy.special import expit
 
 from features.signals import SIGNALS
 from features.tables import HEADS
@@ -21,6 +20,7 @@ from training.authenticity import (
     assessable,
     countable,
     manipulation_logits,
+    mean_score,
 )
 from training.calibration import Calibrator, fit_calibrator, resample_calibrator
 from training.config import AuthenticityConfig, ModelConfig, ThresholdConfig
@@ -105,10 +105,6 @@ def _boosters(
     return tuple(members)
 
 
-def _uncalibrated(scores: np.ndarray) -> np.ndarray:
-    return np.asarray(expit(scores.mean(axis=0)))
-
-
 def _require_both(y: np.ndarray, what: str) -> None:
     if y.size == 0 or y.all() or not y.any():
         message = f"{what}: {int(y.sum())} manipulated of {y.size} creators that carry it; both kinds are needed"
@@ -127,7 +123,7 @@ def _fit_head(name: str, train: Dataset, calibration: Dataset, config: Authentic
     members = _boosters(x, y.astype(np.float64), NEEDS[name][0], config.model, rng)
     raw = Head(members, Calibrator(), (), np.inf, float(y.mean()), _lone_rate(train, name))
     x_held, y_held = parts["calibration"]
-    scores = _uncalibrated(raw.member_logits(x_held))
+    scores = mean_score(raw.member_logits(x_held))
     calibrator = fit_calibrator(y_held, scores, seed=seed)
     resampled = tuple(resample_calibrator(calibrator, y_held, scores, rng) for _ in members)
     return replace(raw, calibrator=calibrator, resampled=resampled)
@@ -143,24 +139,24 @@ def _with_thresholds(heads: dict[str, Head], honest: Dataset, config: ThresholdC
     """Heads with the lowest thresholds at which so few honest creators are flagged by any of them.
 
     Limits hold in each group by itself, simulated creators, real ones, and those with one oddity: else many would set
-    what few pay. In a group every head may raise the same part of the false alarms, the largest of `SHARES_OF_ALARMS`
-    that keeps to the limit; a head's threshold is the highest that any group asks for.
+    what few pay. Among creators without oddities every head may raise the same part of the false alarms, the largest of
+    `SHARES_OF_ALARMS` that keeps to the limit; then thresholds rise as far as each oddity asks for.
     """
     x, assessed = honest.signals[list(READ)].to_numpy(), assessable(honest.signals)
     scores = np.array(
-        [
-            np.where(assessed[name], head.calibrator.apply(_uncalibrated(head.member_logits(x))), -np.inf)
-            for name, head in heads.items()
-        ]
+        [np.where(assessed[name], mean_score(head.member_logits(x)), -np.inf) for name, head in heads.items()]
     )
-    groups = _honest_groups(honest.creators, config)
-    asked = np.array([_thresholds(scores[:, group], limit, creators) for group, limit, creators in groups])
+    plain, odd = _honest_groups(honest.creators)
+    asked = np.array([_thresholds(scores[:, rows], config.false_alarms, creators) for rows, creators in plain])
     everybody = _thresholds(scores, config.false_alarms, honest.creators["creator"].nunique())
     # a head that no group was assessed on is held against everybody
-    found = np.where(np.isnan(asked).all(axis=0), everybody, np.fmax.reduce(asked, axis=0))
+    unknown = np.isnan(asked).all(axis=0)
+    thresholds = np.where(unknown, everybody, np.fmax.reduce(asked, axis=0, initial=-np.inf))
+    for rows, creators in odd:
+        thresholds = _raised(thresholds, scores[:, rows], config.odd_false_alarms, creators)
     return {
         name: replace(head, threshold=min(float(threshold), 1.0))
-        for (name, head), threshold in zip(heads.items(), found, strict=True)
+        for (name, head), threshold in zip(heads.items(), thresholds, strict=True)
     }
 
 
@@ -169,23 +165,38 @@ def _thresholds(scores: np.ndarray, limit: float, creators: int) -> np.ndarray:
     thresholds = np.full(len(scores), np.nan)
     for share in SHARES_OF_ALARMS:
         thresholds = np.array([_threshold(each, limit * share) for each in scores])
-        flagged = np.any(scores >= thresholds[:, None], axis=0)
-        if _expected_share(np.asarray(flagged), creators) <= limit:
+        if _expected_share(_flagged(scores, thresholds), creators) <= limit:
             break
     return thresholds
 
 
-def _honest_groups(creators: pd.DataFrame, config: ThresholdConfig) -> list[tuple[np.ndarray, float, int]]:
-    """Groups of rows that are large enough, with the false alarms allowed in each and how many creators they are."""
+def _raised(thresholds: np.ndarray, scores: np.ndarray, limit: float, creators: int) -> np.ndarray:
+    """Thresholds raised until a group keeps to its limit, each time that of the head which flags most of the group."""
+    raised = thresholds.copy()
+    while _expected_share(_flagged(scores, raised), creators) > limit:
+        flags = scores >= raised[:, None]
+        if not flags.any():
+            break
+        most = int(flags.sum(axis=1).argmax())
+        raised[most] = np.nextafter(scores[most][flags[most]].min(), 2.0)
+    return raised
+
+
+def _flagged(scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    return np.asarray(np.any(scores >= thresholds[:, None], axis=0))
+
+
+def _honest_groups(creators: pd.DataFrame) -> tuple[list[tuple[np.ndarray, int]], list[tuple[np.ndarray, int]]]:
+    """Rows, and how many creators they are, of the groups that are large enough: without an oddity, and with one."""
     simulated = (creators["source"] == SIMULATED).to_numpy()
     odd, oddity = (creators["split"] == ODDITY_SPLIT).to_numpy(), creators["oddity"].to_numpy()
-    limits = [(group & ~odd, config.false_alarms) for group in (simulated, ~simulated)]
-    for name in ODDITIES:
-        struck = odd & (oddity == name)
-        limits += [(struck, config.odd_false_alarms), (struck & ~simulated, config.odd_false_alarms)]
-    counted = [(group, limit, creators["creator"][group].nunique()) for group, limit in limits]
-    large = [each for each in counted if each[2] >= LEAST_HONEST]
-    return large or [(~odd, config.false_alarms, creators["creator"][~odd].nunique())]
+    struck = [odd & (oddity == name) for name in ODDITIES]
+    plain = [simulated & ~odd, ~simulated & ~odd]
+    found = [
+        [(rows, number) for rows in groups if (number := creators["creator"][rows].nunique()) >= LEAST_HONEST]
+        for groups in (plain, [*struck, *(rows & ~simulated for rows in struck)])
+    ]
+    return found[0] or [(~odd, creators["creator"][~odd].nunique())], found[1]
 
 
 def _honest(dataset: Dataset) -> Dataset:
@@ -241,7 +252,7 @@ def _fit_composite(
     logits = {name: head.member_logits(x) for name, head in heads.items()}
     known = assessed[list(heads)].any(axis=1).to_numpy()
     truth = calibration.truth["any_manipulation"].to_numpy(dtype=bool)[known]
-    scores = _uncalibrated(manipulation_logits(logits, heads, assessed))[known]
+    scores = mean_score(manipulation_logits(logits, heads, assessed))[known]
     calibrator = fit_calibrator(truth, scores, seed=config.data.seed)
     rng = np.random.default_rng(config.data.seed)
     return calibrator, tuple(resample_calibrator(calibrator, truth, scores, rng) for _ in range(config.model.members))

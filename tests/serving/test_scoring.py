@@ -16,7 +16,7 @@ from serving.reports import evidence_of
 from serving.schemas import ScoreRequest
 from serving.scoring import score_tables
 from serving.service import score_histories
-from serving.words import words_for
+from serving.words import WINDOW_WORDS, words_for
 from training import runs, tracking
 from training.fraud import draw_vendors, inject_campaigns, plan_campaigns
 from training.simulation import SIMULATION_AS_OF, simulate_creators
@@ -83,7 +83,7 @@ def test_evidence_names_each_group_once_with_its_window(tables, loaded):
             assert item.group == GROUP_OF[item.signal]
             assert item.group_words == GROUPS[item.group].english
             assert item.signals >= 1
-            assert item.window in {"last 30 posts", "last 28 days", "last 90 days", "whole history"}
+            assert item.window in WINDOW_WORDS.values()
             assert (item.percentile, item.peers, item.peers_words) == (None, None, "")
     assert said > 20
 

@@ -12,11 +12,13 @@ from features.tables import HEADS
 from training import authenticity, plots, tracking
 from training.authenticity import (
     NEEDS,
+    READ,
     AuthenticityModel,
     Head,
     ModelMismatchError,
     load_model,
     manipulation_logits,
+    mean_score,
     with_interval,
 )
 from training.calibration import Calibrator
@@ -26,6 +28,8 @@ from training.evaluation import COMPOSITE, evaluate
 from training.fitting import TooFewCreatorsError, fit_authenticity
 from training.gates import MODEL_CEILING
 from training.metrics import ece
+from training.odd_histories import ODDITIES
+from training.runs import dataset_of, sources_of
 from training.simulation import SIMULATION_AS_OF, simulate_creators
 
 
@@ -259,3 +263,34 @@ def test_heads_beat_chance_and_are_calibrated(evaluation):
         assert evaluation.flagged.loc[head, "false_alarms"] < 0.02 + 3 * np.sqrt(2 * 0.02 * 0.98 / clean)
     # over the heads together: the test's eight vendors are few, and one head's may be of one kind
     assert np.mean(errors) < np.mean(bounds)
+
+
+def test_thresholds_keep_to_the_limit_of_every_honest_group(model, small_config):
+    """Of the very creators that thresholds were set by; creators and oddities that nobody saw are benchmarked."""
+    source = sources_of(small_config, {})[0]
+    dataset = dataset_of(source, small_config)
+    held = dataset.creators["split"].isin(["calibration", "oddities"]) & ~dataset.truth["any_manipulation"].astype(bool)
+    flags = model.score(dataset.signals[held])[[f"{head}_flagged" for head in HEADS]].fillna(False).any(axis=1)
+    creators = dataset.creators[held]
+    groups = creators["oddity"].where(creators["split"] == "oddities", "")
+    limits = dict.fromkeys(ODDITIES, small_config.thresholds.odd_false_alarms)
+    limits[""] = small_config.thresholds.false_alarms
+    shares = flags.groupby(groups).agg(["mean", "size"])
+    large = shares[shares["size"] >= 60]
+    assert len(large) > 5
+    assert (large["mean"] <= large.index.map(limits)).all()
+    # and they are not simply out of reach
+    assert flags.any()
+
+
+def test_a_head_flags_from_its_threshold_on(model, signals):
+    head = model.heads["bought_likes"]
+    scores = mean_score(head.member_logits(signals[list(READ)].to_numpy()))
+    middle = float(np.median(scores))
+    strict = replace(model, heads={**model.heads, "bought_likes": replace(head, threshold=middle)})
+    flagged = strict.score(signals)["bought_likes_flagged"]
+    known = flagged.notna()
+    assert known.any()
+    np.testing.assert_array_equal(flagged[known].astype(bool), (scores >= middle)[known])
+    probability = strict.score(signals)["bought_likes_probability"][known]
+    assert probability[flagged[known].astype(bool)].min() >= strict.heads["bought_likes"].least_flagged - 1e-12
