@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from features.tables import HEADS
-from training.benchmark_authenticity import COUNT_OF, benchmark_authenticity
+from training import benchmark_authenticity as benchmark
+from training.benchmark_authenticity import COUNT_OF
 from training.odd_histories import ODDITIES
 from training.rules import rule_scores
 from training.simulation import SIMULATION_AS_OF, simulate_creators
@@ -20,7 +21,11 @@ def sections(small_config):
             "model": small_config.model.model_copy(update={"members": 2, "trees": 30}),
         }
     )
-    return {section.name: section for section in benchmark_authenticity(config, seeds=1)}
+    with pytest.MonkeyPatch.context() as patch:
+        # rough intervals and few cases: how wide they are is not what is tested
+        patch.setattr(benchmark, "DRAWS", 20)
+        patch.setattr(benchmark, "MOST_CASES", 8)
+        return {section.name: section for section in benchmark.benchmark_authenticity(config, seeds=1)}
 
 
 def test_everything_is_measured_and_called_simulated(sections):
