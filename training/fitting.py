@@ -31,8 +31,6 @@ from training.shares import ShareModel, calibrate_share
 
 #: Creators of a platform from which typical ranges are taken; fewer say too little.
 LEAST_TYPICAL = 30
-#: Honest creators of one group for whom thresholds keep to a limit by themselves.
-LEAST_HONEST = 60
 #: Creators from whom a share is learnt.
 LEAST_SHARES = 100
 #: Chance that what creators show together is hidden in training.
@@ -146,7 +144,7 @@ def _with_thresholds(heads: dict[str, Head], honest: Dataset, config: ThresholdC
     scores = np.array(
         [np.where(assessed[name], mean_score(head.member_logits(x)), -np.inf) for name, head in heads.items()]
     )
-    plain, odd = _honest_groups(honest.creators)
+    plain, odd = _honest_groups(honest.creators, config)
     asked = np.array([_thresholds(scores[:, rows], config.false_alarms, creators) for rows, creators in plain])
     everybody = _thresholds(scores, config.false_alarms, honest.creators["creator"].nunique())
     # a head that no group was assessed on is held against everybody
@@ -186,17 +184,30 @@ def _flagged(scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     return np.asarray(np.any(scores >= thresholds[:, None], axis=0))
 
 
-def _honest_groups(creators: pd.DataFrame) -> tuple[list[tuple[np.ndarray, int]], list[tuple[np.ndarray, int]]]:
-    """Rows, and how many creators they are, of the groups that are large enough: without an oddity, and with one."""
+def _honest_groups(
+    creators: pd.DataFrame, config: ThresholdConfig
+) -> tuple[list[tuple[np.ndarray, int]], list[tuple[np.ndarray, int]]]:
+    """Rows, and how many creators they are, of the groups without an oddity, and of those with one.
+
+    A group counts by itself where it is large enough for its limit to be shown at all: were none of n creators flagged,
+    the next one still would be with a chance of 1 in n + 1.
+    """
     simulated = (creators["source"] == SIMULATED).to_numpy()
     odd, oddity = (creators["split"] == ODDITY_SPLIT).to_numpy(), creators["oddity"].to_numpy()
     struck = [odd & (oddity == name) for name in ODDITIES]
-    plain = [simulated & ~odd, ~simulated & ~odd]
-    found = [
-        [(rows, number) for rows in groups if (number := creators["creator"][rows].nunique()) >= LEAST_HONEST]
-        for groups in (plain, [*struck, *(rows & ~simulated for rows in struck)])
+    kinds = (
+        ([simulated & ~odd, ~simulated & ~odd], config.false_alarms),
+        ([*struck, *(rows & ~simulated for rows in struck)], config.odd_false_alarms),
+    )
+    counted = [
+        [
+            (rows, number)
+            for rows in groups
+            if _expected_share(np.zeros(1), number := creators["creator"][rows].nunique()) <= limit
+        ]
+        for groups, limit in kinds
     ]
-    return found[0] or [(~odd, creators["creator"][~odd].nunique())], found[1]
+    return counted[0] or [(~odd, creators["creator"][~odd].nunique())], counted[1]
 
 
 def _honest(dataset: Dataset) -> Dataset:

@@ -17,6 +17,7 @@ from training.datasets import Dataset, join_datasets, make_dataset
 from training.evaluation import Evaluation, compare, evaluate
 from training.fitting import fit_authenticity
 from training.gates import SIMULATED, Comparison, Gate, check_gates
+from training.model_card import model_card
 from training.simulation import SIMULATION_AS_OF, are_simulated, simulate_creators
 
 NAME = "authenticity"
@@ -180,6 +181,7 @@ def _register(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model.save(folder)
+        (folder / "model_card.md").write_text(model_card(model, evaluation), encoding="utf-8")
         return tracking.register_model(
             run,
             NAME,
