@@ -17,8 +17,9 @@ _WEAKNESSES = """
   their buyers no better than chance; bought views hardly better.
 - **Small purchases pass.** Where less than a tenth of a count is bought, most campaigns are missed; above half nearly
   all are found.
-- **Patience pays.** Followers that arrive over months instead of a day halve the chance of being found, for about a
-  quarter more money. Half as many likes, views or comments again, spread over all posts, are hardly ever seen.
+- **Patience pays.** Followers who arrive over two weeks from several sellers, not at once from one, are found about
+  two thirds as often for a quarter more money, and seldom for four times the money. Half as many likes, views or
+  comments again, spread over all posts, are hardly ever seen.
 - **Pods look like fans.** Where only counts are known, a devoted community and an engagement pod are told apart badly;
   thresholds keep false alarms low at the price of missing most pods. Collected comments tell them apart.
 - **Press and advertising look like purchases.** A jump of followers after a report, and views that the platform's own
