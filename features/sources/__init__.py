@@ -40,7 +40,9 @@ What else a column takes: `values = { GraphImage = "photo" }` with `otherwise = 
 their digits otherwise) for times, `decimal = ","`. A day without a clock is its midnight, as `observed_at` its last
 second; `days_later = 6` where the file says when a week began and means its end. `filled = true` makes a flag that is
 true where anything stands. `changes = true` is for counts of snapshots of which the file has only the changes: they are
-summed, from the lowest start at which no count is negative and rounded counts end in zeros. Ids take `same_as = {
+summed, from the lowest start at which no count is negative and rounded counts end in zeros. `hidden_as_zero = { column
+= "view_count", least = 200 }` is for a count that is written as 0 where it is hidden: beside so many of another count
+of the row it is unknown. Ids take `same_as = {
 column = "username", where = { is_owner = "1" } }`: such rows show the other name that an id goes by, and it gets that
 name in every row of the file.
 

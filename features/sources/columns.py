@@ -249,6 +249,9 @@ def _parse(
     if rule.value_map is not None:
         text, unmapped = _mapped(rule, text)
     parsed, wrong = _seen(rule, text, now) if rule.name == "observed_at" else _typed(rule, text)
+    if rule.hidden:
+        beside, _ = values.parse_counts(values.clean(raw[rule.hidden.column], COUNT, rule.empty), decimal=rule.decimal)
+        parsed = parsed.mask((parsed.eq(0) & beside.ge(rule.hidden.least)).fillna(False))
     if unmapped.any():
         return parsed, unmapped, f"one of {', '.join(rule.value_map or {})}; or otherwise = in the mapping"
     if rule.hashtags:

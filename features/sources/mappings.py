@@ -41,6 +41,14 @@ class Alias:
 
 
 @dataclass(frozen=True)
+class HiddenAsZero:
+    """A count that is hidden is written as 0: it is unknown where `column` of the same row is at least `least`."""
+
+    column: str
+    least: float
+
+
+@dataclass(frozen=True)
 class ColumnRule:
     """Where the values of one column of the contract come from, and how they are written.
 
@@ -62,6 +70,8 @@ class ColumnRule:
         How the file shows that an id is also known by another name; it then has that name in every row.
     changes : bool
         Whether the values are changes since the row before, to be summed.
+    hidden : HiddenAsZero or None
+        Where a count of 0 means that it is hidden.
     """
 
     name: str
@@ -84,12 +94,14 @@ class ColumnRule:
     filled: bool = False
     alias: Alias | None = None
     changes: bool = False
+    hidden: HiddenAsZero | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns of the file that are read."""
         aliases = (self.alias.column, self.alias.where) if self.alias else ()
-        return tuple(name for name in (self.column, self.hashtags, *aliases) if name)
+        beside = self.hidden.column if self.hidden else ""
+        return tuple(name for name in (self.column, self.hashtags, *aliases, beside) if name)
 
 
 @dataclass(frozen=True)
@@ -338,6 +350,7 @@ class _Reader:
             filled=self.get(where, keys, "filled", False),
             alias=self.alias(where, keys),
             changes=self.get(where, keys, "changes", False),
+            hidden=self.hidden(where, keys),
         )
         if rule.changes and table != "snapshots":
             raise self.refuse(f"{where}.changes", "only snapshots are in an order in which changes can be summed")
@@ -356,6 +369,18 @@ class _Reader:
             raise self.refuse(where, 'expected such as { column = "username", where = { is_owner = "1" } }')
         ((name, value),) = rows.items()
         return Alias(column, name, _written(value))
+
+    def hidden(self, where: str, keys: dict[str, Any]) -> HiddenAsZero | None:
+        found: dict[str, Any] = self.get(where, keys, "hidden_as_zero", {})
+        if not found:
+            return None
+        where = f"{where}.hidden_as_zero"
+        self.check_keys(where, found, ("column", "least"))
+        column: str = self.get(where, found, "column", "")
+        least = found.get("least")
+        if not column or isinstance(least, bool) or not isinstance(least, int | float) or least <= 0:
+            raise self.refuse(where, 'expected such as { column = "view_count", least = 200 }')
+        return HiddenAsZero(column, float(least))
 
     def latest_of(self, where: str, keys: dict[str, Any]) -> tuple[str, ...]:
         target: str = self.get(where, keys, "latest_of", "")
@@ -466,7 +491,7 @@ _PREFIXED = ("creator_id", "post_id", "comment_id", "author_id", "account_id")
 def _rule_keys(dtype: str) -> tuple[str, ...]:
     common = ("column", "constant", "values", "otherwise", "empty")
     special = {
-        COUNT: ("decimal", "changes"),
+        COUNT: ("decimal", "changes", "hidden_as_zero"),
         TIME: ("latest_of", "timezone", "format", "unit", "days_later"),
         TEXT: ("first_entry", "hashtags", "by_duration", "same_as"),
         FLAG: ("filled",),

@@ -415,6 +415,20 @@ def test_kinds_by_words(imported, problems) -> None:
     )
 
 
+def test_a_count_that_is_written_as_0_where_it_is_hidden(imported, problems) -> None:
+    mapping = MAPPING.replace(
+        'likes = "hearts"', 'likes = { column = "hearts", hidden_as_zero = { column = "replies", least = 7 } }'
+    )
+    rows = ["0,7", "0,6", "0,", "5,90", ",90", "0,1.2K"]
+    text = "\n".join([HEADER, *(f"ana,p{n},2025-01-01,2025-01-05,{counts},1" for n, counts in enumerate(rows))])
+    tables, _ = imported({"posts.csv": text}, mapping)
+    likes = tables["posts"].set_index("post_id")["likes"]
+    assert [None if pd.isna(value) else int(value) for value in likes] == [None, 0, 0, 5, None, None]
+    assert "no column views" in " ".join(
+        problems({"posts.csv": text}, mapping.replace('"replies", least', '"views", least'))
+    )
+
+
 def test_kinds_by_duration(imported, problems) -> None:
     steps = '[{ upto = 0, is = "live" }, { upto = 60, is = "short" }, { is = "video" }]'
     rule = f'{{ column = "what", by_duration = {steps} }}'

@@ -116,6 +116,11 @@ def test_no_mapping_says_which_there_are() -> None:
         ("[[posts]]", "[[post]]", "post: unknown table or key; did you mean posts?"),
         ("[posts.columns]", "[posts.colums]", "posts.colums: unknown key; did you mean columns?"),
         ('"hearts"', '{ column = "a", changes = true }', "posts.columns.likes.changes: only snapshots are in an order"),
+        (
+            '"hearts"',
+            '{ column = "a", hidden_as_zero = { column = "views" } }',
+            "posts.columns.likes.hidden_as_zero: expected such as { column =",
+        ),
         ('"posted"', '{ column = "a", days_later = "6" }', "published_at.days_later: found '6'"),
         ('"hearts"', '{ column = "a", filled = true }', "posts.columns.likes.filled: unknown key"),
         ('"id"', '{ column = "id", same_as = { column = "x" } }', "post_id.same_as: expected such as { column ="),
