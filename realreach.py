@@ -143,6 +143,8 @@ def _as_of(text: str | None) -> "pd.Timestamp | None":
         moment = pd.Timestamp(datetime.fromisoformat(text))
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is no ISO date; write 1 February 2026 as 2026-02-01") from error
+    if moment.tz_localize(None) > _now().tz_localize(None) + pd.Timedelta(days=1):
+        raise typer.BadParameter(f"{text} has not come yet: nothing can be known as of then")
     if moment.tz is None:
         # a day without a time means its end: what was seen that day counts
         moment = moment + pd.Timedelta(days=1) - pd.Timedelta(1, "us") if _is_day(text) else moment
@@ -401,7 +403,11 @@ def score(
     as_of: AsOf = None,
     peers: Annotated[
         Path | None,
-        typer.Option(help="Peers that `realreach peers` wrote, among whom the values of evidence are placed."),
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="Peers that `realreach peers` wrote: what is usual in the evidence is then what is usual among them.",
+        ),
     ] = None,
     base_rate: Annotated[
         float | None,
@@ -604,7 +610,8 @@ def peers(
     write_peers(made, file, built_at=now)
     _say(_peers_summary(made))
     _say(f"Wrote {file}: peers {made.id}")
-    _say(f"Next: realreach signals {folder} --out signals.parquet --peers {file} --positions positions.parquet")
+    _say(f"Next: realreach score {folder} --out catalogue.parquet --peers {file}")
+    _say(f"or:   realreach signals {folder} --out signals.parquet --peers {file} --positions positions.parquet")
 
 
 def _peers_summary(made: "Peers") -> str:

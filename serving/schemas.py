@@ -277,7 +277,10 @@ class Evidence(_Model):
     value: float | None
     unit: str
     window: str = Field(description="The part of the history that the signal was computed from, in words.")
-    typical_low: float | None
+    typical_low: float | None = Field(
+        description="Of the middle 90 % of peers where peers were given; else of the middle 80 % of the creators "
+        "without manipulation whom the model was trained on."
+    )
     typical_high: float | None
     percentile: int | None = Field(description="Of the value among peers, 1 to 99.")
     peers: int | None = Field(description="How many peers have the signal.")

@@ -16,7 +16,7 @@ from features.signals import compute_signals, registry_hash
 from features.tables import HEADS, Tables, tier_of
 from serving.models import LoadedModel
 from serving.words import words_for
-from training.authenticity import NEEDS, NO_HEAD
+from training.authenticity import NEEDS, NO_HEAD, READ
 from training.contributions import carrying_groups
 from training.explaining import explain, rows_in_words
 
@@ -79,12 +79,21 @@ def _with_rows(
     ]
 
 
+def _usual_among_peers(positions: pd.DataFrame, creators: pd.Index) -> tuple[np.ndarray, np.ndarray]:
+    """What is usual among each creator's peers, two arrays of shape (creators, signals that heads read)."""
+    rows = creators.get_indexer(pd.Index(positions["creator_id"]))
+    columns = pd.Index(READ).get_indexer(pd.Index(positions["signal"]))
+    low, high = np.full((2, len(creators), len(READ)), np.nan)
+    low[rows, columns], high[rows, columns] = positions["p05"], positions["p95"]
+    return low, high
+
+
 def _placed(
-    signals: pd.DataFrame, creators: pd.DataFrame, evidence: list[list[dict[str, Any]]], peers: Peers
+    positions: pd.DataFrame, evidence: list[list[dict[str, Any]]], ids: pd.Series
 ) -> list[list[dict[str, Any]]]:
     """Evidence with the percentile of each value among peers, how many they are, and the level of their cell."""
-    names = sorted({item["signal"] for items in evidence for item in items})
-    found = peer_position(signals[names], creators, peers)
+    named = {item["signal"] for items in evidence for item in items}
+    found = positions[positions["signal"].isin(named)]
     places = {
         (creator, signal): {"percentile": round(percentile), "peers": n, "peers_level": level}
         for creator, signal, percentile, n, level in zip(
@@ -93,7 +102,7 @@ def _placed(
     }
     return [
         [item | places.get((creator, item["signal"]), {}) for item in items]
-        for creator, items in zip(creators["creator_id"], evidence, strict=True)
+        for creator, items in zip(ids, evidence, strict=True)
     ]
 
 
@@ -171,7 +180,8 @@ def score_tables(
     crowd : Crowd, optional
         What is known of the creators together; without it, as in a request, the signals of scope "crowd" are missing.
     peers : Peers, optional
-        Beside whom the values of evidence are placed; scores do not depend on them.
+        Beside whom the values of evidence are placed, and whose middle 90 % are its typical range; probabilities and
+        flags do not depend on them.
 
     Returns
     -------
@@ -187,10 +197,14 @@ def score_tables(
     histories = make_histories(tables, as_of, imported_at=imported_at)
     signals = compute_signals(histories, crowd)
     scores = loaded.model.score(signals)
-    carried = carrying_groups(loaded.model, signals, scores, histories.creators["platform"])
-    evidence = _with_rows(histories, carried, crowd)
-    if peers is not None:
-        evidence = _placed(signals, histories.creators, evidence, peers)
+    platforms = histories.creators["platform"]
+    if peers is None:
+        evidence = _with_rows(histories, carrying_groups(loaded.model, signals, scores, platforms), crowd)
+    else:
+        positions = peer_position(signals[list(READ)], histories.creators, peers)
+        usual = _usual_among_peers(positions, signals.index)
+        carried = carrying_groups(loaded.model, signals, scores, platforms, usual=usual)
+        evidence = _placed(positions, _with_rows(histories, carried, crowd), histories.creators["creator_id"])
     frame = (
         _profiles(histories)
         .join(_with_reasons(scores, evidence, loaded.model.heads))

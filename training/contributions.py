@@ -50,6 +50,7 @@ def carrying_groups(
     scores: pd.DataFrame,
     platforms: pd.Series,
     *,
+    usual: tuple[np.ndarray, np.ndarray] | None = None,
     most: int = MOST_GROUPS,
 ) -> list[list[dict[str, Any]]]:
     """Groups of signals that carried each head above its base rate, strongest first.
@@ -65,6 +66,8 @@ def carrying_groups(
         What `model.score` was given and returned.
     platforms : Series
         Platform of each creator, in the order of `signals`.
+    usual : tuple of two ndarrays of shape (creators, signals), optional
+        Lower and upper end of what is usual among peers, NaN where unknown: it stands in for the typical range.
     most : int
         Groups of each creator and head.
 
@@ -73,10 +76,13 @@ def carrying_groups(
     list of list of dict
         For each creator, entries with `head`, `group`, `contribution` (of the group, logit units, above 0), `signals`
         (how many of the group that have a value add something) and, of the signal that speaks for it, `signal`, `value`
-        and the typical range of the platform (`typical_low`, `typical_high`, null where unknown).
+        and the typical range (`typical_low`, `typical_high`, null where unknown).
     """
     x = signals[list(READ)].to_numpy(dtype=np.float64)
     low, high = _typical(model, platforms)
+    if usual is not None:
+        known = ~np.isnan(usual[0])
+        low, high = np.where(known, usual[0], low), np.where(known, usual[1], high)
     found: list[list[dict[str, Any]]] = [[] for _ in range(len(x))]
     base_rates = model.base_rates
     for name, head in model.heads.items():

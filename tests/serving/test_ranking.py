@@ -94,7 +94,7 @@ def test_reasons_are_neutral_and_carry_their_evidence(catalogue: Catalogue) -> N
 def test_reasons_in_vietnamese(catalogue: Catalogue) -> None:
     ranked = shortlist(catalogue, Brief(text="mỹ phẩm"), "vi").frame.set_index("creator_id")
     assert ranked["reason"]["binh"] == (
-        "tín hiệu phù hợp với việc mua người theo dõi: bước tăng người theo dõi lớn nhất so với biến động thường ngày: "
+        "dấu hiệu giống với việc mua người theo dõi: bước tăng người theo dõi lớn nhất so với biến động thường ngày: "
         "gấp 31,4 lần mức biến động thường thấy (thường từ 0,5 đến 4,2)"
     )
     assert ranked["reason"]["an"] == "khớp với brief ở: mỹ phẩm"

@@ -144,7 +144,7 @@ def test_the_creator_page_shows_heads_and_evidence(client: TestClient) -> None:
         "Growth of followers in steps and fast stretches",
         "(whole history)",
         "4 signals of this kind point the same way",
-        "percentile 97 among 1,230 creators of the platform and tier",
+        "higher than 97% of 1,230 creators of the platform and tier",
         "look at Jan 5, 2026; Jan 19, 2026",
         "Jan 10, 2026",
     ):

@@ -94,7 +94,8 @@ def test_evidence_says_where_its_values_stand_among_peers(tables, loaded):
     peers = make_peers(signals, histories.creators, SIMULATION_AS_OF, source="simulated creators")
     positions = peer_position(signals, histories.creators, peers).set_index(["creator_id", "signal"])
     frame = score_tables(tables, loaded, SIMULATION_AS_OF, imported_at=SIMULATION_AS_OF, peers=peers)
-    pd.testing.assert_frame_equal(frame.drop(columns="evidence"), _score(tables, loaded).drop(columns="evidence"))
+    said = ["evidence", *(f"{head}_reason" for head in HEADS)]
+    pd.testing.assert_frame_equal(frame.drop(columns=said), _score(tables, loaded).drop(columns=said))
     seen = set()
     for row in frame.to_dict("records"):
         for item in evidence_of(row, words_for("vi")):
@@ -103,8 +104,9 @@ def test_evidence_says_where_its_values_stand_among_peers(tables, loaded):
                 continue
             place = positions.loc[row["creator_id"], item.signal]
             assert item.percentile == round(place["percentile"])
+            assert (item.typical_low, item.typical_high) == (place["p05"], place["p95"])
             assert item.peers == place["n"] >= LEAST_PEERS
-            assert item.peers_words.startswith(f"bách phân vị {item.percentile} trong {item.peers} nhà sáng tạo")
+            assert item.peers_words.startswith(f"cao hơn {item.percentile}% trong {item.peers} nhà sáng tạo")
             seen.add(item.percentile > 50)
     assert seen == {True, False}
     assert check_scores(frame)["evidence"].tolist() == frame["evidence"].tolist()

@@ -103,14 +103,14 @@ def test_notices_say_what_the_model_learned_from() -> None:
 
 def test_wording_towards_people_is_neutral() -> None:
     assert words_for("en").head("bought_followers") == "signals consistent with bought followers"
-    assert words_for("vi").head("bought_followers") == "tín hiệu phù hợp với việc mua người theo dõi"
+    assert words_for("vi").head("bought_followers") == "dấu hiệu giống với việc mua người theo dõi"
 
 
 def test_where_a_value_stands_is_said_in_both_languages() -> None:
     for level in LEVELS:
         item = {"percentile": 99, "peers": 12_345, "peers_level": level}
-        assert words_for("en").among_peers(item).startswith("percentile 99 among 12,345 creators")
-        assert words_for("vi").among_peers(item).startswith("bách phân vị 99 trong 12.345 nhà sáng tạo")
+        assert words_for("en").among_peers(item).startswith("higher than 99% of 12,345 creators")
+        assert words_for("vi").among_peers(item).startswith("cao hơn 99% trong 12.345 nhà sáng tạo")
     assert words_for("en").among_peers({"percentile": None}) == words_for("en").among_peers({}) == ""
 
 

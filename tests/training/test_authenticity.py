@@ -84,10 +84,26 @@ def test_a_model_that_assumes_fewer_manipulated_creators_doubts_less_and_flags_t
     flags = [f"{head}_flagged" for head in HEADS]
     pd.testing.assert_frame_equal(rare[flags], trained[flags])
     # Bayes: odds change by the ratio of the odds of the base rates
-    ratio = (0.05 / 0.95) / (model.base_rate / (1 - model.base_rate))
-    odds = (1 - trained["authenticity"]) / trained["authenticity"]
-    np.testing.assert_allclose(rare["authenticity"], 1 / (1 + ratio * odds), rtol=1e-9)
+    for head, rate in model.assuming(0.05).base_rates.items():
+        trained_rate = model.heads[head].base_rate
+        assert rate == pytest.approx(trained_rate * 0.05 / model.base_rate)
+        ratio = (rate / (1 - rate)) / (trained_rate / (1 - trained_rate))
+        p = trained[f"{head}_probability"]
+        np.testing.assert_allclose(rare[f"{head}_probability"], 1 / (1 + (1 - p) / p / ratio), rtol=1e-9)
+    shares = [name for name in trained if name.endswith("_share")]
+    assert (rare[shares] <= trained[shares])[trained[shares].notna()].fillna(True).all(axis=None)
+    assert (rare[shares] < trained[shares]).any(axis=None)
     pd.testing.assert_frame_equal(model.assuming(0.05).assuming(model.base_rate).score(signals), trained)
+
+
+@pytest.mark.parametrize("rate", [None, 0.01, 0.05, 0.6])
+def test_any_manipulation_is_no_rarer_than_a_kind_and_no_commoner_than_all_kinds_together(model, signals, rate):
+    scores = (model.assuming(rate) if rate else model).score(signals)
+    heads, anything = scores[[f"{head}_probability" for head in HEADS]], 1 - scores["authenticity"]
+    known = anything.notna()
+    assert known.any()
+    assert (anything >= heads.max(axis=1) - 1e-12)[known].all()
+    assert (anything <= heads.sum(axis=1).clip(upper=1) + 1e-12)[known].all()
 
 
 @pytest.mark.parametrize("rate", [0, 1, -0.1, 40])
