@@ -268,12 +268,14 @@ def _residuals(logs: np.ndarray, published: np.ndarray, top: np.ndarray) -> dict
 def _unexplained(block: Block, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Logarithms of likes, comments and views, and what of each the two others do not explain, (3, rows, posts).
 
-    Where no views are known at all, likes and comments explain each other.
+    Where less than half of the posts with likes and comments have views, likes and comments explain each other: a few
+    videos among photos shall not hide the photos.
     """
     logs = np.log1p(block.tail(counts[:3], PARTED_POSTS))
     likes, comments, views = logs
-    watched = known(views).any(axis=-1, keepdims=True)
-    beside = np.where(watched, views, 0.0)
+    answered = row_count(likes + comments)
+    watched = 2 * row_count(likes + comments + views) >= answered
+    beside = np.where((watched & (answered > 0))[..., None], views, 0.0)
     left = np.array(
         [
             unexplained(likes, np.array([comments, beside])),
@@ -288,7 +290,7 @@ def _two_kinds(block: Block, counts: np.ndarray) -> dict[str, np.ndarray]:
     """Whether some posts, or a stretch of them, have a count that the others do not explain."""
     logs, left = _unexplained(block, counts)
     score, _ = strongest_stretch(left)
-    gap, spread = parted(logs, upper_group(left))
+    gap, spread = parted(np.where(known(left), logs, np.nan), upper_group(left))
     signals = {}
     for place, name in enumerate(("likes", "comments", "views")):
         signals[f"{name}_unexplained_stretch_z_128p"] = score[place]

@@ -82,12 +82,15 @@ def strongest_stretch(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     score : ndarray of float64, shape (...)
-        Difference of the means × √(n m / (n + m)), over a standard deviation from differences of neighbours, which a
-        change of level does not widen (von Neumann 1941), and `FLOOR`; NaN below `LEAST` values.
+        Of the values that are there, one after the other: difference of the means × √(n m / (n + m)), over a standard
+        deviation from differences of neighbours, which a change of level does not widen (von Neumann 1941), and
+        `FLOOR`; NaN below `LEAST` values.
     higher : ndarray of bool, shape (..., width)
         The part with the higher mean: the stretch or the others.
     """
     width = x.shape[-1]
+    order = np.argsort(~known(x), axis=-1, kind="stable")
+    x = np.take_along_axis(x, order, -1)  # without gaps: neighbours are values that follow each other
     moments = Moments(x)
     start = np.zeros((*x.shape[:-1], 1))
     sums = np.concatenate([start, np.add.accumulate(moments.deviations[..., :width], axis=-1)], axis=-1)
@@ -116,7 +119,9 @@ def strongest_stretch(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     inside = (cells >= begin[..., None]) & (cells < end[..., None])
     higher = (inside == (best > 0)[..., None]) & (best != 0)[..., None] & known(x)
     score = np.abs(best) / (np.where(known(noise), noise, 0.0) + FLOOR)
-    return np.where(moments.count >= LEAST, score, np.nan), higher
+    placed = np.zeros(x.shape, dtype=bool)
+    np.put_along_axis(placed, order, higher, -1)
+    return np.where(moments.count >= LEAST, score, np.nan), placed
 
 
 def parted(x: np.ndarray, part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

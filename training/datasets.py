@@ -79,18 +79,23 @@ def _vendor_bounds(shares: list[float], vendors: int) -> np.ndarray:
 
 
 def _copy(tables: Tables, number: int) -> Tables:
-    """Tables with the creators under ids that end in `#` and the number; as they are where it is 0."""
+    """Tables with the creators under ids that end in `#copy` and the number; as they are where it is 0."""
     if not number:
         return tables
-    return {
-        name: frame.assign(creator_id=frame["creator_id"] + f"#{number}") if "creator_id" in frame else frame
+    ending, ids = f"#copy{number}", tables["creators"]["creator_id"]
+    copied = {
+        name: frame.assign(creator_id=frame["creator_id"] + ending) if "creator_id" in frame else frame
         for name, frame in tables.items()
     }
+    if "comments" in tables:  # creators answer under posts, too
+        authors = tables["comments"]["author_id"]
+        copied["comments"] = copied["comments"].assign(author_id=authors.mask(authors.isin(ids), authors + ending))
+    return copied
 
 
 def original_of(creator_ids: pd.Index) -> pd.Index:
     """Creators whom rows of a data set are copies of."""
-    return pd.Index(creator_ids.str.replace(r"#\d+$", "", regex=True), dtype=creator_ids.dtype)
+    return pd.Index(creator_ids.str.replace(r"#copy\d+$", "", regex=True), dtype=creator_ids.dtype)
 
 
 def make_dataset(tables: Tables, source: str, data: DataConfig, splits: SplitConfig, *, as_of: pd.Timestamp) -> Dataset:

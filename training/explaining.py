@@ -411,7 +411,9 @@ def faithfulness(
             "posts": history.posts["post_id"].unique() if len(history.posts) else np.empty(0, dtype=object),
         }[case["events"]]
         others = everything[~pd.Index(everything).isin(case["rows"])]
-        size, draws = min(len(case["rows"]), len(others)), case["tried"] * searches
+        size, draws = len(case["rows"]), case["tried"] * searches
+        if size > len(others):  # nothing of the same size is left to compare with
+            others = everything
         removals = [
             _Removal(
                 case["creator_id"],
@@ -435,7 +437,7 @@ def faithfulness(
                 "size": len(case["rows"]),
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["creator_id", "head", "lost", "lost_at_random", "lost_at_best_random", "size"])
 
 
 def rows_in_words(tables: Tables, found: pd.DataFrame) -> list[list[dict[str, str | None]]]:

@@ -55,6 +55,10 @@ def signal_groups() -> dict[str, np.ndarray]:
     for count in ("likes", "comments", "views", "shares", "saves", "followers"):
         stem = count.removesuffix("s")
         groups[count] = (families == "engagement") & (np.char.find(names, stem) >= 0)
+    # what likes and comments do not explain needs both, and so does what they explain of views
+    unexplained = np.char.find(names, "_unexplained_") >= 0
+    for count in ("likes", "comments"):
+        groups[count] |= unexplained
     return groups
 
 
@@ -149,7 +153,9 @@ def _with_thresholds(heads: dict[str, Head], honest: Dataset, config: ThresholdC
     everybody = _thresholds(scores, config.false_alarms, honest.creators["creator"].nunique())
     # a head that no group was assessed on is held against everybody
     unknown = np.isnan(asked).all(axis=0)
-    thresholds = np.where(unknown, everybody, np.fmax.reduce(asked, axis=0, initial=-np.inf))
+    thresholds = np.where(
+        unknown, np.where(np.isnan(everybody), 1.0, everybody), np.fmax.reduce(asked, axis=0, initial=-np.inf)
+    )
     for rows, creators in odd:
         thresholds = _raised(thresholds, scores[:, rows], config.odd_false_alarms, creators)
     return {
@@ -196,7 +202,7 @@ def _honest_groups(
     odd, oddity = (creators["split"] == ODDITY_SPLIT).to_numpy(), creators["oddity"].to_numpy()
     struck = [odd & (oddity == name) for name in ODDITIES]
     kinds = (
-        ([simulated & ~odd, ~simulated & ~odd], config.false_alarms),
+        ([simulated & (oddity == ""), ~simulated & (oddity == "")], config.false_alarms),
         ([*struck, *(rows & ~simulated for rows in struck)], config.odd_false_alarms),
     )
     counted = [

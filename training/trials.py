@@ -15,7 +15,15 @@ from features.tables import HEADS, Tables, of_creators
 from training.authenticity import READ, AuthenticityModel, assessable
 from training.baselines import FLOORS, fit_floors
 from training.config import AuthenticityConfig, DataConfig
-from training.datasets import Dataset, describe_creators, join_datasets, make_dataset, no_truth, signals_of
+from training.datasets import (
+    ODDITY_SPLIT,
+    Dataset,
+    describe_creators,
+    join_datasets,
+    make_dataset,
+    no_truth,
+    signals_of,
+)
 from training.fraud import draw_vendors, inject_campaigns, plan_campaigns
 from training.odd_histories import ODDITIES, strike
 from training.rules import RULES, rule_scores
@@ -179,7 +187,7 @@ def time_forward(source: Source, config: AuthenticityConfig) -> Dataset:
     early = source.as_of - pd.Timedelta(days=FORWARD_DAYS)
     then = make_dataset(known_by(source.tables, early), source.name, config.data, config.splits, as_of=early)
     now = make_dataset(source.tables, source.name, config.data, config.splits, as_of=source.as_of)
-    return join_datasets([then.part("train"), then.part("calibration"), now.part("test")])
+    return join_datasets([*(then.part(split) for split in ("train", "calibration", ODDITY_SPLIT)), now.part("test")])
 
 
 def smaller(config: AuthenticityConfig, creators: int, seed: int) -> AuthenticityConfig:

@@ -332,6 +332,23 @@ def test_likes_in_turns_do_not_shift(posts_of: Maker, signals_of: Compute) -> No
     assert signals["likes_shift_cusum_all"] == pytest.approx(1 / (sqrt(12 / 11) * sqrt(12)))
 
 
+def test_posts_without_comments_are_in_neither_group(posts_of: Maker, signals_of: Compute) -> None:
+    unexplained = [f"likes_unexplained_{what}_128p" for what in ("stretch_z", "gap", "spread")]
+    answered = signals_of(posts_of("c1", [0] * 5 + [511] * 3 + [1023] * 2, 3))[unexplained]
+    likes = [0] * 5 + [10**6] * 7 + [511] * 3 + [1023] * 2
+    silent = signals_of(posts_of("c1", likes, [3] * 5 + [None] * 7 + [3] * 5))[unexplained]
+    pd.testing.assert_series_equal(silent, answered)
+
+
+def test_a_few_videos_do_not_hide_the_photos(posts_of: Maker, signals_of: Compute) -> None:
+    likes = [0] * 5 + [511] * 3 + [1023] * 2
+    unexplained = [f"likes_unexplained_{what}_128p" for what in ("stretch_z", "gap", "spread")]
+    photos = signals_of(posts_of("c1", likes, 3))[unexplained]
+    for videos, same in ((4, True), (5, False)):
+        some = signals_of(posts_of("c1", likes, 3, views=[99] * videos + [None] * (10 - videos)))[unexplained]
+        assert some.equals(photos) == same
+
+
 def test_likes_that_never_vary_have_no_shape_to_speak_of(posts_of: Maker, signals_of: Compute) -> None:
     signals = signals_of(posts_of("c1", [997] * 100, 3, views=12_345, first="2025-11-01"))
     _expect(signals, {"likes_cv_all": 0, "likes_gini_all": 0, "likes_log_mad_all": 0, "likes_trend_all": 0})

@@ -49,23 +49,32 @@ def test_equal_or_few_values_do_not_part():
 def test_the_stretch_is_the_best_of_those_that_are_tried(seed):
     x = rows(seed)
     scores, higher = strongest_stretch(x)
-    width = x.shape[1]
-    ends = {(first, width) for first in range(width)}
-    ends |= {(first, first + length) for length in LENGTHS for first in range(width - length)}
-    for row, score, marked in zip(x, scores, higher, strict=True):
-        noise = 1.4826 * np.nanmedian(np.abs(np.diff(row))) / np.sqrt(2) + FLOOR
+    for values, score, marked in zip(x, scores, higher, strict=True):
+        there = ~np.isnan(values)
+        row, width = values[there], int(there.sum())
+        ends = {(first, width) for first in range(width)}
+        ends |= {(first, first + length) for length in LENGTHS for first in range(width - length)}
+        noise = 1.4826 * np.median(np.abs(np.diff(row))) / np.sqrt(2) + FLOOR
         found = {}
         for first, last in ends:
             inside, outside = row[first:last], np.concatenate([row[:first], row[last:]])
-            n, m = np.count_nonzero(~np.isnan(inside)), np.count_nonzero(~np.isnan(outside))
+            n, m = len(inside), len(outside)
             if min(n, m) >= LEAST_PART:
-                gap = np.nanmean(inside) - np.nanmean(outside)
-                found[first, last] = gap * np.sqrt(n * m / (n + m)) / noise
+                found[first, last] = (inside.mean() - outside.mean()) * np.sqrt(n * m / (n + m)) / noise
         best = max(found, key=lambda ends: abs(found[ends]))
         assert score == pytest.approx(abs(found[best]))
         part = np.zeros(width, dtype=bool)
         part[slice(*best)] = True
-        np.testing.assert_array_equal(marked, (part if found[best] > 0 else ~part) & ~np.isnan(row))
+        np.testing.assert_array_equal(marked[there], part if found[best] > 0 else ~part)
+        assert not marked[~there].any()
+
+
+def test_values_between_missing_ones_score_as_without_them():
+    x = np.random.default_rng(0).normal(size=(50, 60))
+    gaps = np.full((50, 120), np.nan)
+    gaps[:, ::2] = x
+    np.testing.assert_allclose(strongest_stretch(gaps)[0], strongest_stretch(x)[0])
+    np.testing.assert_array_equal(strongest_stretch(gaps)[1][:, ::2], strongest_stretch(x)[1])
 
 
 def test_white_noise_has_no_stretch_worth_the_name_and_a_step_has():

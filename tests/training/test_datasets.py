@@ -7,7 +7,7 @@ from features.signals import SIGNALS, compute_signals
 from features.tables import HEADS
 from training import datasets
 from training.config import AuthenticityConfig
-from training.datasets import Dataset, make_dataset
+from training.datasets import Dataset, _copy, make_dataset, original_of, signals_of
 from training.odd_histories import ODDITIES
 from training.simulation import SIMULATION_AS_OF, simulate_creators
 
@@ -102,3 +102,16 @@ def test_every_split_has_vendors_of_its_own(shares: list[float], vendors: int) -
     assert bounds[0] == 0
     assert bounds[-1] == vendors
     assert (np.diff(bounds) >= 1).all()
+
+
+def test_a_copy_has_the_signals_of_its_original(organic: dict[str, pd.DataFrame]) -> None:
+    signals = signals_of(organic, SIMULATION_AS_OF)
+    copied = signals_of(_copy(organic, 3), SIMULATION_AS_OF)
+    assert (signals["comment_owner_reply_share_all"] > 0).any()
+    assert original_of(copied.index).equals(signals.index)
+    pd.testing.assert_frame_equal(copied.set_axis(signals.index), signals)
+
+
+def test_ids_of_the_users_own_are_no_copies() -> None:
+    ids = pd.Index(["a#1", "a#2", "a#copy2"])
+    assert original_of(ids).tolist() == ["a#1", "a#2", "a"]
