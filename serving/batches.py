@@ -91,7 +91,6 @@ def score_folder(
     if partitions[0].whole and chosen.name == "local":
         tables = partitions[0].read()
         moment = as_of or latest_knowledge(tables, now)
-        require_known(peers, moment)
         crowd = crowd_of_tables(tables, moment, imported_at=now) if "comments" in tables else None
         return iter([score_tables(tables, loaded, moment, imported_at=now, crowd=crowd, peers=peers)])
     moment = as_of or latest_knowledge_of(partitions, now)

@@ -217,8 +217,8 @@ def _between_heads(
     """Probability of any kind, no lower than that of the likeliest kind and no higher than all of them together.
 
     The composite is calibrated by itself, so that it may leave the bounds that probability theory sets (Fréchet);
-    `heads` of shape (heads, rows), NaN where not assessed. Measured on 1,800 unseen histories: the AUC changes by
-    -.0005, the calibration error by -.001.
+    `heads` of shape (heads, rows), NaN where not assessed. Measured once, on unseen creators of YouTube, Instagram and
+    the simulated world: the AUC changes by -.0006, the calibration error by -.0009.
     """
     middle, low, high = interval
     known = np.nan_to_num(heads)
@@ -290,7 +290,7 @@ class AuthenticityModel:
         """Share of creators taken to have each kind, by head."""
         if self.base_rate == self._trained_rate:
             return {name: head.base_rate for name, head in self.heads.items()}
-        # every kind in proportion, and none at all of its creators even where nearly everybody is manipulated
+        # every kind in proportion, but never certain: at most half-way from the share of the manipulated to 1
         grown, most = self.base_rate / self._trained_rate, (1 + self.base_rate) / 2
         return {name: min(head.base_rate * grown, most) for name, head in self.heads.items()}
 

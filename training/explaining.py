@@ -111,7 +111,7 @@ def _post_orders(posts: pd.DataFrame, head: str) -> dict[str, np.ndarray]:
 
 
 def _unexplained(posts: pd.DataFrame, head: str) -> np.ndarray:
-    """What of the head's count the two others do not explain, as the signals of two kinds of posts have it."""
+    """What of the head's count the two others do not explain (`features.segments`), whatever no post has left out."""
     names = (_COUNT[head], *(other for _, other in _RATIOS[head]))
     logs = np.log1p([floats(posts, name) for name in dict.fromkeys(names)])
     beside = np.where(np.isfinite(logs[1:]).any(axis=1, keepdims=True), logs[1:], 0.0)

@@ -175,12 +175,13 @@ def _thresholds(scores: np.ndarray, limit: float, creators: int) -> np.ndarray:
 
 
 def _raised(thresholds: np.ndarray, scores: np.ndarray, limit: float, creators: int) -> np.ndarray:
-    """Thresholds raised until a group keeps to its limit, each time that of the head which flags most of the group."""
+    """Thresholds raised until a group keeps to its limit, each time that of the head which flags most of the group.
+
+    A group without any flag keeps to it (`_honest_groups`), so the end is reached.
+    """
     raised = thresholds.copy()
     while _expected_share(_flagged(scores, raised), creators) > limit:
         flags = scores >= raised[:, None]
-        if not flags.any():
-            break
         most = int(flags.sum(axis=1).argmax())
         raised[most] = np.nextafter(scores[most][flags[most]].min(), 2.0)
     return raised

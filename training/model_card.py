@@ -15,15 +15,15 @@ _WEAKNESSES = """
 
 - **A kind of manipulation that nobody simulated is not found.** Trained without any bought followers, a model ranks
   their buyers no better than chance; bought views hardly better.
-- **Small purchases pass.** Where less than a tenth of a count is bought, most campaigns are missed; above half nearly
-  all are found.
+- **Small purchases pass.** Where less than a tenth of the likes, views or comments is bought, most campaigns are
+  missed; above half nine in ten are found. Small lots of followers that arrive at once are found.
 - **Patience pays.** Followers who arrive over two weeks from several sellers, not at once from one, are found about
   two thirds as often for a quarter more money, and seldom for four times the money. Half as many likes, views or
   comments again, spread over all posts, are hardly ever seen.
 - **Pods look like fans.** Where only counts are known, a devoted community and an engagement pod are told apart badly;
   thresholds keep false alarms low at the price of missing most pods. Collected comments tell them apart.
-- **Press and advertising look like purchases.** A jump of followers after a report, and views that the platform's own
-  ads bring, are the honest events that are flagged most often.
+- **Press looks like a purchase.** A jump of followers after a report is, with a devoted community, the honest event
+  that is flagged most often; thresholds are high for its sake, and for that of views that a platform's own ads bring.
 - Comments of simulated bots come from one grammar in training and test: figures from comment texts say nothing about
   how other sellers write.
 

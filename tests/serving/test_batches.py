@@ -55,6 +55,31 @@ def test_partitions_give_the_bits_of_the_whole(home, folder):
         pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
+def test_scores_at_another_base_rate_and_beside_peers(home, folder, tmp_path):
+    peers, plain, asked = tmp_path / "peers.parquet", tmp_path / "plain.parquet", tmp_path / "asked.parquet"
+    assert run("peers", folder, "--out", peers, "--source", "simulated creators")[0] == 0
+    assert run("score", folder, "--out", plain)[0] == 0
+    code, text = run("score", folder, "--out", asked, "--peers", peers, "--base-rate", "0.05")
+    assert code == 0
+    assert "assume that 5.0% of creators are manipulated" in text
+    before, after = pd.read_parquet(plain), pd.read_parquet(asked)
+    assert (after["base_authenticity"] == 0.95).all()
+    assert (after["authenticity"] >= before["authenticity"])[before["authenticity"].notna()].all()
+    assert after.filter(like="_flagged").equals(before.filter(like="_flagged"))
+    assert any('"percentile"' in evidence for evidence in after["evidence"])
+    assert not any('"percentile"' in evidence for evidence in before["evidence"])
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--base-rate", "0"), ("--base-rate", "40"), ("--peers", "nothere.parquet")]
+)
+def test_impossible_base_rates_and_missing_peers_are_wrong_usage(folder, tmp_path, option, value):
+    code, text = run("score", folder, "--out", tmp_path / "scores.parquet", option, value)
+    assert code == realreach.WRONG_USAGE
+    assert option in text
+    assert not (tmp_path / "scores.parquet").exists()
+
+
 @pytest.mark.slow
 def test_dask_writes_the_file_that_this_process_writes(home, folder, tmp_path):
     pytest.importorskip("distributed", reason="Dask is not installed: pip install 'realreach[dask]'")
