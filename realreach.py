@@ -64,6 +64,7 @@ class Benchmark(StrEnum):
     comments = "comments"
     authenticity = "authenticity"
     evasion = "evasion"
+    fit = "fit"
     signals = "signals"
 
 
@@ -826,9 +827,9 @@ def benchmark(
         Path | None,
         typer.Option(
             exists=True,
-            file_okay=False,
             help=(
                 "accounts, comments: folder below which labelled sets lie. "
+                "fit: .npz file of vectors and who worked with whom (training/fit_sets.py says its format). "
                 "authenticity, evasion: folder of tables of creators taken to be organic, or of such folders; "
                 "simulated where left out. signals: folder of tables with comments; simulated where left out."
             ),
@@ -838,15 +839,21 @@ def benchmark(
         int | None, typer.Option(min=1, help="signals, instead: all signals of so many creators, by partitions.")
     ] = None,
     seeds: Annotated[
-        int, typer.Option(min=1, help="authenticity: models, each with a split, vendors and campaigns of its own.")
+        int, typer.Option(min=1, help="authenticity, fit: models, each with splits (and campaigns) of its own.")
     ] = 5,
     config: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="authenticity, evasion: TOML file of settings.")
     ] = None,
-    draws: Annotated[int, typer.Option(min=20, help="accounts, comments: draws of each bootstrap interval.")] = 500,
+    draws: Annotated[
+        int, typer.Option(min=20, help="accounts, comments, fit: draws of each bootstrap interval.")
+    ] = 500,
     json: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write the figures to this file.")] = None,
 ) -> None:
     """Measure: models on sets that they have not seen; speed on this machine, where ratios say more than seconds."""
+    _require_kind(name, data)
+    if name is Benchmark.fit:
+        _benchmark_fit(data, seeds, draws, json)
+        return
     if name in (Benchmark.authenticity, Benchmark.evasion):
         _benchmark_authenticity(name, data, config, seeds, json)
         return
@@ -867,6 +874,41 @@ def benchmark(
         figures[section.name] = loads(section.figures.to_json(orient="index"))
     if json:
         json.write_text(dumps({"benchmark": name.value, **figures}, indent=1), encoding="utf-8")
+
+
+def _require_kind(name: Benchmark, data: Path | None) -> None:
+    """Refuse a folder where a file is needed, and the other way round."""
+    if name is Benchmark.fit and (data is None or not data.is_file()):
+        raise typer.BadParameter("benchmark fit needs --data FILE.npz: vectors of both sides and who worked with whom")
+    if name is not Benchmark.fit and data is not None and not data.is_dir():
+        raise typer.BadParameter(f"benchmark {name.value}: --data is a folder, {data.name} is a file")
+
+
+def _benchmark_fit(data: Path | None, seeds: int, draws: int, json: Path | None) -> None:
+    from json import dumps, loads
+
+    from training.benchmark_fit import benchmark_fit
+    from training.fit import TooFewPairsError
+    from training.fit_sets import FitSetError
+
+    try:
+        found = benchmark_fit(data or Path(), seeds=seeds, draws=draws, progress=_say)
+    except (FitSetError, TooFewPairsError) as error:
+        _refuse(error)
+    tables = {
+        "figures": ("Unseen brands and creators (mean over seeds; 95 % over brands)", found.figures),
+        "targets": ("Targets", found.targets),
+        "gaps": ("The ranker less a floor, on the same brands (95 % over brands)", found.gaps),
+    }
+    wide = found.figures.pivot_table(index="scorer", columns="metric", values="value", sort=False)
+    own = found.figures[found.figures["scorer"] == "ranker"].drop(columns="scorer")
+    out.print(_figures_table(tables["figures"][0], wide))
+    out.print(_figures_table("The ranker: interval over brands, least and most over seeds", own))
+    for name in ("targets", "gaps"):
+        out.print(_figures_table(*tables[name]))
+    if json:
+        figures = {name: loads(frame.to_json(orient="records")) for name, (_, frame) in tables.items()}
+        json.write_text(dumps({"benchmark": "fit", **figures}, indent=1), encoding="utf-8")
 
 
 def _benchmark_authenticity(

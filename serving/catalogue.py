@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow as arrow
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from features.fit import TextIndex, fold, normalise
 from features.tables import HEADS, PLATFORMS
+from features.terms import TextIndex, fold, normalise
 from training.tracking import home
 
 FRACTION, NUMBER, COUNT, TIME, FLAG, TEXT = "fraction", "float64", "Int64", "datetime64[us, UTC]", "boolean", "str"

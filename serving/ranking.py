@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, ValidationError
 
-from features.fit import Match, Missing
 from features.tables import HEADS
+from features.terms import Match, Missing
 from serving.catalogue import Catalogue, Filters, records
 from serving.words import N_, Language, Words, words_for
 
