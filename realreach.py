@@ -36,7 +36,7 @@ LEAST_SAMPLE = 30
 #: Creators whose share of fakes is told.
 SHOWN_CREATORS = 20
 #: First words of figures that are better the lower they are.
-LOWER_IS_BETTER = ("brier", "errors", "false_alarms", "flagged")
+LOWER_IS_BETTER = ("brier", "ece", "errors", "false_alarms", "flagged")
 
 app = typer.Typer(
     name="realreach",
@@ -54,6 +54,7 @@ class Model(StrEnum):
     accounts = "accounts"
     comments = "comments"
     authenticity = "authenticity"
+    niche = "niche"
     all = "all"
 
 
@@ -65,6 +66,7 @@ class Benchmark(StrEnum):
     authenticity = "authenticity"
     evasion = "evasion"
     fit = "fit"
+    niche = "niche"
     signals = "signals"
 
 
@@ -281,12 +283,31 @@ def train(
     """Train a model and register it as challenger; figures go to MLflow and to the terminal."""
     if model is Model.all and (data or config):
         raise typer.BadParameter("--data and --config are of one model; name it instead of all")
-    wanted = [one for one in Model if one is not Model.all] if model is Model.all else [model]
-    for one in wanted:
+    if model is Model.niche and data is None:
+        raise typer.BadParameter("train niche needs --data: until it is trained, the word lists of the taxonomy serve")
+    for one in _models(model):
         if one is Model.authenticity:
             _train_authenticity(data, config)
+        elif one is Model.niche and data:
+            _train_niches(data, config)
         else:
             _train_labels(one.value, data, config)
+
+
+def _models(model: Model) -> list[Model]:
+    """Models that are meant; the niche model is not among all: nothing can be generated that it would learn from."""
+    return [one for one in Model if one not in (Model.all, Model.niche)] if model is Model.all else [model]
+
+
+def _train_niches(data: Path, config: Path | None) -> None:
+    from training.niche_runs import train_niches
+
+    try:
+        trained = train_niches(data, config, _say)
+    except ValueError as error:  # settings and tables: each says which file and what would be right
+        _refuse(error)
+    out.print(_label_figures(f"niche, trained on {trained.data}: by models of other creators", trained.figures))
+    _registered("niche", trained.version)
 
 
 def _registered(name: str, version: int) -> None:
@@ -373,17 +394,21 @@ def promote(
     """Hold a registered version against the gates; where all pass, make it champion."""
     if model is Model.all and version:
         raise typer.BadParameter("a version is of one model; name it instead of all")
-    for one in [one for one in Model if one is not Model.all] if model is Model.all else [model]:
+    for one in _models(model):
         _promote(one.value, version)
 
 
 def _promote(name: str, version: int | None) -> None:
     from training.label_models import TASKS, promote_labels
+    from training.niche_runs import promote_niches
     from training.runs import promote_authenticity
     from training.tracking import CorruptModelError, ModelNotFoundError
 
     try:
-        promoted, gates = promote_labels(name, version) if name in TASKS else promote_authenticity(version)
+        if name in TASKS:
+            promoted, gates = promote_labels(name, version)
+        else:
+            promoted, gates = (promote_niches if name == "niche" else promote_authenticity)(version)
     except (ModelNotFoundError, CorruptModelError) as error:
         _refuse(error, f"Train one with `realreach train {name}`.")
     table = Table(title=f"Gates of {name} version {promoted}", title_justify="left", box=SIMPLE_HEAD)
@@ -831,7 +856,8 @@ def benchmark(
                 "accounts, comments: folder below which labelled sets lie. "
                 "fit: .npz file of vectors and who worked with whom (training/fit_sets.py says its format). "
                 "authenticity, evasion: folder of tables of creators taken to be organic, or of such folders; "
-                "simulated where left out. signals: folder of tables with comments; simulated where left out."
+                "simulated where left out. niche: folder of instagram_kim2020, or of tables with creators.niche. "
+                "signals: folder of tables with comments; simulated where left out."
             ),
         ),
     ] = None,
@@ -839,13 +865,14 @@ def benchmark(
         int | None, typer.Option(min=1, help="signals, instead: all signals of so many creators, by partitions.")
     ] = None,
     seeds: Annotated[
-        int, typer.Option(min=1, help="authenticity, fit: models, each with splits (and campaigns) of its own.")
+        int, typer.Option(min=1, help="authenticity, fit, niche: models, each with splits (and campaigns) of its own.")
     ] = 5,
     config: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="authenticity, evasion: TOML file of settings.")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="authenticity, evasion, niche: TOML file of settings."),
     ] = None,
     draws: Annotated[
-        int, typer.Option(min=20, help="accounts, comments, fit: draws of each bootstrap interval.")
+        int, typer.Option(min=20, help="accounts, comments, fit, niche: draws of each bootstrap interval.")
     ] = 500,
     json: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write the figures to this file.")] = None,
 ) -> None:
@@ -860,7 +887,10 @@ def benchmark(
     if name is not Benchmark.signals:
         if data is None:
             raise typer.BadParameter(f"benchmark {name.value} needs --data: the folder below which labelled sets lie")
-        _benchmark_labels(name.value, data, draws, json)
+        if name is Benchmark.niche:
+            _benchmark_niche(data, config, seeds, draws, json)
+        else:
+            _benchmark_labels(name.value, data, draws, json)
         return
     from json import dumps, loads
 
@@ -957,6 +987,24 @@ def _benchmark_labels(name: str, data: Path, draws: int, json: Path | None) -> N
     if json:
         rows = loads(figures.to_json(orient="records"))
         json.write_text(dumps({"benchmark": name, "figures": rows}, indent=1), encoding="utf-8")
+
+
+def _benchmark_niche(data: Path, config: Path | None, seeds: int, draws: int, json: Path | None) -> None:
+    from json import dumps, loads
+
+    from training.benchmark_niche import benchmark_niche
+    from training.config import read_settings
+    from training.niche import NicheConfig
+
+    try:
+        settings = read_settings(NicheConfig, config)
+        figures = benchmark_niche(data, settings, seeds=seeds, draws=draws, progress=_say)
+    except ValueError as error:  # settings and tables: each says which file and what would be right
+        _refuse(error)
+    out.print(_label_figures("niche: every figure by a model that has not seen the creator", figures))
+    if json:
+        rows = loads(figures.to_json(orient="records"))
+        json.write_text(dumps({"benchmark": "niche", "figures": rows}, indent=1), encoding="utf-8")
 
 
 def _figures_table(title: str, figures: "pd.DataFrame") -> Table:

@@ -165,6 +165,57 @@ def check_label_gates(
     ]
 
 
+def check_niche_gates(
+    metadata: Mapping[str, Any], champion_metadata: Mapping[str, Any] | None, current_inputs: str
+) -> list[Gate]:
+    """Hold a niche model against its gates.
+
+    Parameters
+    ----------
+    metadata, champion_metadata : mapping
+        As `training.niche_runs` writes them: `composite` has `accuracy`, `macro_f1` and `ece` on creators unseen in
+        training, `floors` the first two by floor. None where there is no champion.
+    current_inputs : str
+        Digest of what the code at hand reads of a creator.
+    """
+    measured, floors = metadata.get("composite", {}), metadata.get("floors", {})
+    gates = [_registry(metadata, current_inputs)]
+    for metric in ("accuracy", "macro_f1"):
+        name, low = f"{metric} above its floors", _figure(measured, metric, "low")
+        limits = {floor: _figure(row, metric) for floor, row in floors.items()}
+        if not limits or any(math.isnan(figure) for figure in (low, *limits.values())):
+            gates.append(Gate(name, False, low, math.nan, f"the lower bound of {metric} or a floor is not reported"))
+            continue
+        best = max(limits, key=limits.__getitem__)
+        passed = low > limits[best]
+        words = (
+            f"lower bound of {metric} {low:.3f} is {'above' if passed else 'not above'} the floor {best}, "
+            f"{limits[best]:.3f}"
+        )
+        gates.append(Gate(name, passed, low, limits[best], words))
+    gates.append(_ceiling("calibration", _figure(measured, "ece"), ECE_CEILING, "calibration error of the niche told"))
+    return [*gates, _niches_not_worse(metadata, champion_metadata)]
+
+
+def _niches_not_worse(metadata: Mapping[str, Any], champion: Mapping[str, Any] | None) -> Gate:
+    name = "not worse than champion"
+    measured = metadata.get("composite", {})
+    value, high = (_figure(measured, "macro_f1", key) for key in ("value", "high"))
+    if champion is None:
+        return Gate(name, True, value, math.nan, "there is no champion yet")
+    if metadata.get("dataset_digest") != champion.get("dataset_digest"):
+        words = "not comparable: the champion was measured on other creators; held to the floors alone"
+        return Gate(name, True, value, math.nan, words)
+    limit = _figure(champion.get("composite"), "macro_f1")
+    if math.isnan(high) or math.isnan(limit):
+        return Gate(name, False, value, limit, "the macro-F1 of the model or of the champion is not reported")
+    passed = high >= limit
+    words = (
+        f"macro-F1 {value:.3f} (up to {high:.3f}) {'reaches' if passed else 'stays below'} the champion's {limit:.3f}"
+    )
+    return Gate(name, passed, value, limit, words)
+
+
 def _registry(metadata: Mapping[str, Any], current: str) -> Gate:
     trained = metadata.get("registry_hash")
     if trained == current:
