@@ -98,6 +98,8 @@ def test_the_version_is_that_of_the_package():
         ["train", "all", "--data", "."],
         ["promote", "all", "1"],
         ["benchmark", "accounts"],
+        ["benchmark", "niche"],
+        ["train", "niche"],
         ["score-accounts", "nowhere.csv", "--out", "s.csv"],
         ["nonsense"],
     ],
@@ -598,6 +600,17 @@ def test_scoring_rows_without_a_champion_says_how_to_get_one(tmp_path, monkeypat
     code, said = run("score-comments", tmp_path / "rows.csv", "--out", tmp_path / "scored.csv")
     assert code == realreach.REFUSED
     assert "realreach train comments" in said
+
+
+def test_niches_without_labelled_creators_are_refused(monkeypatch, tmp_path):
+    monkeypatch.setenv("REALREACH_HOME", str(tmp_path / "home"))
+    for command in ("train", "benchmark"):
+        code, said = run(command, "niche", "--data", tmp_path)
+        assert code == realreach.REFUSED
+        assert "expected creators with a niche" in said
+    code, said = run("promote", "niche")
+    assert code == realreach.REFUSED
+    assert "realreach train niche" in said
 
 
 def test_training_on_a_folder_without_labelled_sets_is_refused(labels_home, monkeypatch, tmp_path):
