@@ -56,10 +56,10 @@ def prior_niches(tables: Tables, as_of: pd.Timestamp | None = None) -> pd.DataFr
 
 
 def as_labels(probabilities: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
-    """Probabilities of the taxonomy's niches summed by the labels of a data set.
+    """Shares of the taxonomy's niches by the labels of a data set: each label gets that of the likeliest of its niches.
 
-    A niche counts for itself or the nearest wider niche among the labels, else for "other" where that is one, else for
-    none.
+    A niche is of its own label or that of the nearest wider niche, else of "other" where that is a label, else of none.
+    They are not summed: "other" would win by the number of niches that a set has no label for.
 
     Parameters
     ----------
@@ -72,5 +72,5 @@ def as_labels(probabilities: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
     for name in probabilities.columns:
         nearest = [wider for wider in wider_niches(name) if wider in labels]
         home[name] = nearest[0] if nearest else "other"
-    summed = probabilities.T.groupby(pd.Series(home)).sum(min_count=1).T
-    return summed.reindex(columns=labels).where(probabilities.notna().any(axis=1), np.nan).astype("float64")
+    largest = probabilities.T.groupby(pd.Series(home)).max().T
+    return largest.reindex(columns=labels).where(probabilities.notna().any(axis=1), np.nan).astype("float64")
