@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as arrow
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from features.profiles import ProfileSpace, niche_shares
 from features.tables import HEADS, PLATFORMS
 from features.terms import TextIndex, fold, normalise
 from training.tracking import home
@@ -162,11 +163,25 @@ class Catalogue:
     def __len__(self) -> int:
         return len(self.frame)
 
+    def _written(self) -> list[str]:
+        """What the creators write, and their niche."""
+        columns = [self.frame[name].fillna("") for name in ("profile_text", "niche")]
+        return [" \n".join(parts) for parts in zip(*columns, strict=True)]
+
     @cached_property
     def texts(self) -> TextIndex:
-        """Index of what the creators write, and their niche."""
-        columns = [self.frame[name].fillna("") for name in ("profile_text", "niche")]
-        return TextIndex.fit(" \n".join(parts) for parts in zip(*columns, strict=True))
+        """Index of the words of the creators: what a brief shares with them, to be shown."""
+        return TextIndex.fit(self._written())
+
+    @cached_property
+    def profiles(self) -> ProfileSpace:
+        """What the creators write as vectors: how well they fit a brief in any language."""
+        return ProfileSpace.fit(self._written())
+
+    @cached_property
+    def niche_shares(self) -> pd.DataFrame:
+        """How much of what each creator writes falls into each niche of the taxonomy, as `niche_shares` returns it."""
+        return niche_shares(pd.Series(self._written(), dtype="str"))
 
     @cached_property
     def _positions(self) -> dict[str, int]:

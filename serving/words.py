@@ -16,6 +16,7 @@ from babel.numbers import format_decimal, format_percent
 
 from features.evidence import GROUPS, window_of
 from features.signals import SIGNALS
+from features.taxonomy import read_taxonomy
 
 Language = Literal["en", "vi"]
 LANGUAGES: dict[Language, str] = {"en": "English", "vi": "Tiếng Việt"}
@@ -175,6 +176,11 @@ class Words:
         """What a group of signals measures, in words; its name where the registry does not know it."""
         group = GROUPS.get(name)
         return name if group is None else group.words(self.language)
+
+    def niche(self, name: str) -> str:
+        """Name of a niche; as it stands where the taxonomy does not know it."""
+        niche = read_taxonomy().get(name)
+        return name if niche is None else (niche.vietnamese if self.language == "vi" else niche.english).lower()
 
     def window(self, signal: str) -> str:
         """The part of the history that a signal was computed from; empty where the registry does not know it."""

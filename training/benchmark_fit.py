@@ -16,7 +16,7 @@ import pandas as pd
 
 from features.fit import Floats, against_rivals, cosine
 from training.affinity import VIEWS, Affinity
-from training.fit import OBJECTIVES, FitConfig, Objective, Pairs, fit_ranker
+from training.fit import OBJECTIVES, FitConfig, Objective, Pairs, fit_ranker, fit_rankers
 from training.fit_sets import read_fit_set
 from training.ranking_metrics import LOWER_IS_BETTER, METRICS, by_brand, differences, interval, summarise
 
@@ -97,17 +97,11 @@ def _untrained(train: Pairs, test: Pairs, seed: int) -> dict[str, Floats]:
 
 
 def _trained(train: Pairs, test: Pairs, config: FitConfig) -> dict[str, Floats]:
-    def score(*, together: bool, objectives: Sequence[Objective] = OBJECTIVES) -> Floats:
-        ranker = fit_ranker(train, config, together=together, objectives=objectives)
-        return ranker.score(test.briefs, test.creators, test.categories)
-
-    return {
-        "pointwise LightGBM on cosines and vectors": _plain_lightgbm(train, test, config.seed),
-        POINTWISE: score(together=True, objectives=("binary",)),
-        LAMBDARANK: score(together=True, objectives=("lambdarank",)),
-        RANKER: score(together=True),
-        ALONE: score(together=False),
-    }
+    chosen: dict[str, Sequence[Objective]] = {POINTWISE: ("binary",), LAMBDARANK: ("lambdarank",), RANKER: OBJECTIVES}
+    rankers = dict(zip(chosen, fit_rankers(train, config, together=True, objectives=[*chosen.values()]), strict=True))
+    rankers[ALONE] = fit_ranker(train, config)
+    scores = {name: one.score(test.briefs, test.creators, test.categories) for name, one in rankers.items()}
+    return {"pointwise LightGBM on cosines and vectors": _plain_lightgbm(train, test, config.seed), **scores}
 
 
 def _targets(means: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:

@@ -38,7 +38,7 @@ class FitConfig(BaseModel):
 
     seed: int = 0
     folds: Annotated[int, Field(ge=2)] = 3
-    repeats: Annotated[int, Field(ge=1)] = 3
+    repeats: Annotated[int, Field(ge=1)] = 2
     trees: Annotated[int, Field(ge=1)] = 150
     leaves: Annotated[int, Field(ge=2)] = 7
     learning_rate: Annotated[float, Field(gt=0)] = 0.05
@@ -48,7 +48,7 @@ class FitConfig(BaseModel):
     truncation: Annotated[int, Field(ge=1)] = 60
     gains: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 2.0)
     boosters: Annotated[int, Field(ge=1)] = 2
-    most_others: Annotated[int, Field(ge=1)] = 1_000
+    most_others: Annotated[int, Field(ge=1)] = 300
 
 
 @dataclass(frozen=True)
@@ -304,6 +304,17 @@ def fit_ranker(
     TooFewPairsError
         Where a fold would have no brand with a creator to judge by.
     """
+    return fit_rankers(pairs, config, together=together, objectives=[objectives])[0]
+
+
+def fit_rankers(
+    pairs: Pairs,
+    config: FitConfig | None = None,
+    *,
+    together: bool = False,
+    objectives: Sequence[Sequence[Objective]] = (OBJECTIVES,),
+) -> list[FitRanker]:
+    """Fit several rankers to the same rows, one for each choice of objectives; otherwise as `fit_ranker`."""
     config = config or FitConfig()
     active = int(pairs.worked.any(axis=1).sum())
     if active < 2 * config.folds:
@@ -311,8 +322,16 @@ def fit_ranker(
         raise TooFewPairsError(message)
     rows = _rows(pairs, config, together=together)
     seeds = [config.seed * config.boosters + number for number in range(config.boosters)]
-    boosters = tuple(boost(rows, config, seed, objective) for objective in objectives for seed in seeds)
-    spreads = [float(np.std(np.asarray(booster.predict(rows.signals, raw_score=True)))) or 1.0 for booster in boosters]
-    weights = tuple(1 / spread / len(boosters) for spread in spreads)
+    boosters: dict[Objective, list[lgb.Booster]] = {}
+    spreads: dict[Objective, list[float]] = {}
+    for objective in sorted({one for chosen in objectives for one in chosen}):
+        own = boosters[objective] = [boost(rows, config, seed, objective) for seed in seeds]
+        given = [np.asarray(booster.predict(rows.signals, raw_score=True)) for booster in own]
+        spreads[objective] = [float(np.std(scores)) or 1.0 for scores in given]
     affinity = Affinity.fit(pairs.briefs, pairs.creators, pairs.worked, pairs.categories)
-    return FitRanker(affinity, boosters, weights, tuple(pairs.extras), together)
+    rankers = []
+    for chosen in objectives:
+        own = [booster for objective in chosen for booster in boosters[objective]]
+        weights = tuple(1 / spread / len(own) for objective in chosen for spread in spreads[objective])
+        rankers.append(FitRanker(affinity, tuple(own), weights, tuple(pairs.extras), together))
+    return rankers
