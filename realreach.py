@@ -66,6 +66,8 @@ class Benchmark(StrEnum):
     authenticity = "authenticity"
     evasion = "evasion"
     fit = "fit"
+    briefs = "briefs"
+    retrieval = "retrieval"
     niche = "niche"
     signals = "signals"
 
@@ -817,6 +819,45 @@ def recommend(
             _say(line)
 
 
+@app.command()
+def similar(
+    creators: Annotated[list[str], typer.Argument(help="creator_id of one or more creators of the catalogue.")],
+    catalogue: Annotated[
+        list[Path] | None,
+        typer.Option(help="Score file; may be given several times. The published one where left out."),
+    ] = None,
+    k: Annotated[int, typer.Option("--k", min=1, max=1000, help="How many creators.")] = 20,
+    min_authenticity: Annotated[
+        float, typer.Option(min=0, max=1, help="Only creators of this authenticity or more.")
+    ] = 0.5,
+    file: Annotated[
+        Path | None, typer.Option("--out", help="Parquet or CSV, by its ending.", callback=_check_ending)
+    ] = None,
+    language: Annotated[Language, typer.Option(help="Language of the reasons.")] = Language.en,
+) -> None:
+    """Find creators who write about the same as some others, by likeness and authenticity."""
+    from features.tables import write_frame
+    from serving.catalogue import CatalogueError, Filters, catalogue_paths, read_catalogue
+    from serving.ranking import lookalikes
+    from serving.words import words_for
+
+    try:
+        known = read_catalogue(*(catalogue or catalogue_paths()))
+        found = lookalikes(known, creators, Filters(min_authenticity=min_authenticity), k=k, language=language.value)
+    except CatalogueError as error:
+        _refuse(error)
+    except KeyError as error:
+        _refuse(f"no creator {error} in the catalogue", "`realreach recommend` shows the creator_id of each.")
+    words = words_for(language.value)
+    if file:
+        write_frame(found.frame, file)
+        _say(f"Wrote {file}: {len(found.frame):,} creators")
+    if len(found.frame):
+        _print_shortlist(found.frame, words)
+    for line in (*([] if len(found.frame) else [found.note(language.value)]), *_notices(known.frame, words)):
+        _say(line)
+
+
 def _notices(frame: "pd.DataFrame", words: Any) -> list[str]:
     return [words.notice(str(data)) for data in frame["model_data"].unique()]
 
@@ -881,6 +922,9 @@ def benchmark(
     if name is Benchmark.fit:
         _benchmark_fit(data, seeds, draws, json)
         return
+    if name in (Benchmark.briefs, Benchmark.retrieval):
+        _benchmark_lists(name, data, json)
+        return
     if name in (Benchmark.authenticity, Benchmark.evasion):
         _benchmark_authenticity(name, data, config, seeds, json)
         return
@@ -939,6 +983,26 @@ def _benchmark_fit(data: Path | None, seeds: int, draws: int, json: Path | None)
     if json:
         figures = {name: loads(frame.to_json(orient="records")) for name, (_, frame) in tables.items()}
         json.write_text(dumps({"benchmark": "fit", **figures}, indent=1), encoding="utf-8")
+
+
+def _benchmark_lists(name: Benchmark, data: Path | None, json: Path | None) -> None:
+    from json import dumps, loads
+
+    if name is Benchmark.retrieval:
+        from serving.benchmark_retrieval import benchmark_retrieval
+
+        title, figures = "The first 100 of 1,000,000 creators × 256 dimensions, random vectors", benchmark_retrieval()
+    else:
+        from training.benchmark_briefs import benchmark_briefs
+
+        if data is None:
+            raise typer.BadParameter("benchmark briefs needs --data: a folder of tables, or of such folders")
+        title = "Twenty briefs in English and Vietnamese (mean over briefs, 95 %)"
+        figures = benchmark_briefs(_read_sources(data), progress=_say)
+    out.print(_figures_table(title, figures))
+    if json:
+        rows = loads(figures.to_json(orient="records"))
+        json.write_text(dumps({"benchmark": name.value, "figures": rows}, indent=1), encoding="utf-8")
 
 
 def _benchmark_authenticity(

@@ -141,18 +141,20 @@ class ProfileSpace:
         return BriefVector(unit_rows((own + NICHE_WEIGHT * topic)[None])[0], tuple(map(str, named.index)))
 
     def similarities(self, brief: BriefVector) -> np.ndarray:
-        """How alike every creator is to a brief: 0 (nothing in common) to 1; float64, shape (creators,)."""
-        return self._products(brief.vector)
+        """How alike every creator is to a brief: 0 (nothing in common) to 1; float32, shape (creators,)."""
+        return self.products(brief.vector)
 
     def alike(self, rows: Sequence[int]) -> np.ndarray:
-        """How alike every creator is to the middle of some, 0 to 1; float64, shape (creators,)."""
+        """How alike every creator is to the middle of some, 0 to 1; float32, shape (creators,)."""
         middle = unit_rows(self.vectors[list(rows)].astype(np.float64).sum(axis=0, keepdims=True))[0]
-        return self._products(middle)
+        return self.products(middle)
 
-    def _products(self, vector: np.ndarray) -> np.ndarray:
+    def products(self, vector: np.ndarray) -> np.ndarray:
+        """How alike every creator is to a vector of unit length, 0 to 1; float32, shape (creators,)."""
         # rounded: a row's product depends in its last bits on where in the matrix the row stands
-        products = self.vectors @ vector.astype(np.float32)
-        return np.clip(np.round(products.astype(np.float64), _DIGITS), 0.0, 1.0)
+        found = self.vectors @ vector.astype(np.float32)
+        np.round(found, _DIGITS, out=found)
+        return np.clip(found, 0.0, 1.0, out=found)
 
 
 def _centred(vectors: np.ndarray, languages: np.ndarray, means: dict[int, np.ndarray]) -> np.ndarray:

@@ -206,7 +206,7 @@ class Shortlist:
         return ""
 
 
-def order(fit: np.ndarray, authenticity: np.ndarray) -> np.ndarray:
+def order(fit: np.ndarray, authenticity: np.ndarray, k: int | None = None) -> np.ndarray:
     """Positions by fit × authenticity, highest first; equal products by authenticity, then by position.
 
     Monotone in both: raising a creator's fit or authenticity never lowers its place.
@@ -215,8 +215,14 @@ def order(fit: np.ndarray, authenticity: np.ndarray) -> np.ndarray:
     ----------
     fit, authenticity : ndarray of float64, shape (n,)
         In [0, 1], no NaN.
+    k : int, optional
+        How many are wanted; all where left out. Only those that can be among them are sorted.
     """
-    return np.lexsort((np.arange(len(fit)), -authenticity, -(fit * authenticity)))
+    score = fit * authenticity
+    rows = np.arange(len(score))
+    if k is not None and k < len(score):
+        rows = np.flatnonzero(score >= np.partition(score, len(score) - k)[len(score) - k])
+    return rows[np.lexsort((rows, -authenticity[rows], -score[rows]))][:k]
 
 
 def _say_evidence(row: Mapping[str, Any], words: Words) -> list[str]:
@@ -300,10 +306,14 @@ def shortlist(catalogue: Catalogue, brief: Brief, language: Language = "en") -> 
     written = bool(words_of(brief.text))
     missing: Missing = "" if written and read.known else "unknown_words" if written else "empty_brief"
     candidates = np.flatnonzero(catalogue.mask(brief))
-    fit = np.full(len(candidates), np.nan) if missing else catalogue.profiles.similarities(read)[candidates]
+    fit = (
+        np.full(len(candidates), np.nan)
+        if missing
+        else catalogue.profiles.similarities(read)[candidates].astype(np.float64)
+    )
     known_fit = np.ones(len(candidates)) if missing else fit
     assumed = assumed_authenticity(catalogue)[candidates]
-    best = order(known_fit, assumed)[: brief.k]
+    best = order(known_fit, assumed, brief.k)
     niches = () if missing else read.niches
     frame = _ranked(catalogue, candidates[best], brief.text, niches, words_for(language))
     frame = frame.assign(fit=fit[best], score=(known_fit * assumed)[best])
@@ -343,9 +353,9 @@ def lookalikes(
     mask = catalogue.mask(filters)
     mask[rows] = False
     candidates = np.flatnonzero(mask)
-    fit = catalogue.profiles.alike(rows)[candidates]
+    fit = catalogue.profiles.alike(rows)[candidates].astype(np.float64)
     assumed = assumed_authenticity(catalogue)[candidates]
-    best = order(fit, assumed)[:k]
+    best = order(fit, assumed, k)
     niches = _niches_of(catalogue, rows)
     frame = _ranked(catalogue, candidates[best], "", niches, words_for(language))
     frame = frame.assign(fit=fit[best], score=(fit * assumed)[best])

@@ -48,6 +48,12 @@ def test_raising_fit_or_authenticity_never_lowers_a_place(
     assert place_after <= place_before
 
 
+@given(st.lists(st.tuples(st.sampled_from([0.0, 0.5, 1.0]), st.sampled_from([0.0, 0.5, 1.0]))), st.integers(1, 9))
+def test_the_first_k_are_the_first_of_all(pairs: list[tuple[float, float]], k: int) -> None:
+    fit, authenticity = np.array(pairs).reshape(-1, 2).T
+    assert order(fit, authenticity, k).tolist() == order(fit, authenticity)[:k].tolist()
+
+
 @pytest.mark.parametrize("text", ["mỹ phẩm da dầu", "street food", "serum reviews", ""])
 @pytest.mark.parametrize("position", range(5))
 def test_raising_authenticity_never_lowers_a_creator_in_the_list(
