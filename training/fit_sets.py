@@ -88,7 +88,7 @@ def read_fit_set(path: Path) -> dict[str, Pairs]:
     FitSetError
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         message = f"{path.name}: not an .npz file of plain arrays: {error}"
