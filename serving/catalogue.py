@@ -94,6 +94,8 @@ class Filters(BaseModel):
     ----------
     platforms, tiers, niches, countries, languages : tuple of str
         Any of the names given, whatever their case and accents; a creator whose value is unknown is not among them.
+    followers_min, followers_max : int, optional
+        Bounds of the followers, both included; a creator whose number is unknown is not within them.
     min_authenticity : float, optional
         In [0, 1].
     include_not_assessed : bool, optional
@@ -108,6 +110,8 @@ class Filters(BaseModel):
     niches: _Names = ()
     countries: _Names = ()
     languages: _Names = ()
+    followers_min: Annotated[int, Field(ge=0)] | None = None
+    followers_max: Annotated[int, Field(ge=0)] | None = None
     min_authenticity: Annotated[float, Field(ge=0, le=1)] | None = None
     include_not_assessed: bool | None = None
 
@@ -183,6 +187,11 @@ class Catalogue:
         """How much of what each creator writes falls into each niche of the taxonomy, as `niche_shares` returns it."""
         return niche_shares(pd.Series(self._written(), dtype="str"))
 
+    def prepare(self) -> None:
+        """Make everything that a ranking reads, so that the first brief does not wait for it."""
+        for made in (self.texts, self.profiles, self.niche_shares, self._positions):
+            len(made)
+
     @cached_property
     def _positions(self) -> dict[str, int]:
         return {creator_id: position for position, creator_id in enumerate(self.frame["creator_id"])}
@@ -231,6 +240,11 @@ class Catalogue:
                 kept &= _is_any(frame[column], wanted)
         if filters.languages:
             kept &= _is_any(frame["language"], filters.languages, _primary)
+        followers = frame["followers"].astype("float64").to_numpy()
+        if filters.followers_min is not None:
+            kept &= followers >= filters.followers_min
+        if filters.followers_max is not None:
+            kept &= followers <= filters.followers_max
         return kept & self._authentic(filters)
 
     def _authentic(self, filters: Filters) -> np.ndarray:

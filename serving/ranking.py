@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, ValidationError
 
+from features.brief_text import Read, read_brief_text
 from features.tables import HEADS
 from features.terms import Missing, words_of
 from serving.catalogue import Catalogue, Filters, records
@@ -62,6 +63,14 @@ WEAK_FIT = 0.5
 #: Least part of what a creator writes that makes a niche of the brief a reason.
 _NICHE_PART = 0.25
 _NICHES_SHOWN = 3
+#: What the words of a brief may filter by, and how that is said.
+_READ_WORDS = {
+    "platforms": N_("platform {values} (“{words}”)"),
+    "tiers": N_("tier {values} (“{words}”)"),
+    "followers_min": N_("at least {values} followers (“{words}”)"),
+    "followers_max": N_("at most {values} followers (“{words}”)"),
+}
+_PROPER = {"tiktok": "TikTok", "instagram": "Instagram", "youtube": "YouTube", "facebook": "Facebook"}
 
 
 class BriefError(ValueError):
@@ -182,16 +191,23 @@ class Shortlist:
         Why no fit could be told; the order is then by authenticity alone and `fit` is NaN.
     niches : tuple of str
         Niches that were read from the brief, the strongest first.
+    read : tuple of Read
+        Filters that were read from the words of the brief and hold.
     """
 
     frame: pd.DataFrame
     candidates: int
     fit_missing: Missing
     niches: tuple[str, ...] = ()
+    read: tuple[Read, ...] = ()
 
     def note(self, language: Language = "en") -> str:
-        """Say what the brief was read as, or why nobody is listed or there is no fit."""
+        """Say what was read from the brief, and why nobody is listed or there is no fit."""
         words = words_for(language)
+        said = [self._say_fit(words), *([_say_read(self.read, words)] if self.read else [])]
+        return "; ".join(sentence for sentence in said if sentence)
+
+    def _say_fit(self, words: Words) -> str:
         if not self.candidates:
             return words.say(N_("no creator of the catalogue passes the filters"))
         if self.fit_missing:
@@ -204,6 +220,38 @@ class Shortlist:
                 N_("the brief names no niche that is known here and no creator comes close: fit says little")
             )
         return ""
+
+
+def _say_read(found: Sequence[Read], words: Words) -> str:
+    """What was read as filters, and from which words, so that a wrong reading is seen."""
+    parts = []
+    for field, name in _READ_WORDS.items():
+        own = [one for one in found if one.field == field]
+        if own:
+            values = ", ".join(
+                words.count(one.value) if isinstance(one.value, int) else _PROPER.get(one.value, one.value)
+                for one in own
+            )
+            quoted = ", ".join(dict.fromkeys(one.words for one in own))
+            parts.append(words.say(name, values=values, words=quoted))
+    return words.say(N_("only those are listed that the words of the brief ask for: {parts}"), parts="; ".join(parts))
+
+
+def with_text(brief: Brief) -> tuple[Brief, tuple[Read, ...]]:
+    """A brief with the filters that its text says in words, and what was read; a field that is given stands.
+
+    Countries are not filtered by: a place may be what a campaign is about.
+    """
+    given = {field for field in ("platforms", "tiers") if getattr(brief, field)}
+    if brief.tiers or brief.followers_min is not None or brief.followers_max is not None:
+        given |= {"followers_min", "followers_max", "tiers"}
+    found = [one for one in read_brief_text(brief.text) if one.field in _READ_WORDS and one.field not in given]
+    values: dict[str, Any] = {
+        field: tuple(one.value for one in found if one.field == field) for field in ("platforms", "tiers")
+    }
+    values |= {one.field: one.value for one in found if one.field in ("followers_min", "followers_max")}
+    read = {field: value for field, value in values.items() if value not in ((), None)}
+    return (brief.model_copy(update=read), tuple(found)) if read else (brief, ())
 
 
 def order(fit: np.ndarray, authenticity: np.ndarray, k: int | None = None) -> np.ndarray:
@@ -302,6 +350,7 @@ def shortlist(catalogue: Catalogue, brief: Brief, language: Language = "en") -> 
     language : {"en", "vi"}
         Language of the reasons.
     """
+    brief, filters = with_text(brief)
     read = catalogue.profiles.read(brief.text, brief.niches)
     written = bool(words_of(brief.text))
     missing: Missing = "" if written and read.known else "unknown_words" if written else "empty_brief"
@@ -317,7 +366,7 @@ def shortlist(catalogue: Catalogue, brief: Brief, language: Language = "en") -> 
     niches = () if missing else read.niches
     frame = _ranked(catalogue, candidates[best], brief.text, niches, words_for(language))
     frame = frame.assign(fit=fit[best], score=(known_fit * assumed)[best])
-    return Shortlist(frame.loc[:, list(RANKED_COLUMNS)], len(candidates), missing, niches)
+    return Shortlist(frame.loc[:, list(RANKED_COLUMNS)], len(candidates), missing, niches, filters)
 
 
 def lookalikes(

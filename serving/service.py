@@ -107,7 +107,8 @@ def load() -> Loaded:
     catalogue, catalogue_trouble = None, ""
     try:
         catalogue = read_catalogue(*catalogue_paths())
-        log.info("catalogue of %d creators, %d texts indexed", len(catalogue), len(catalogue.texts))
+        catalogue.prepare()
+        log.info("catalogue of %d creators", len(catalogue))
     except CatalogueError as error:
         catalogue_trouble = f"no catalogue: {error}"
         log.warning(catalogue_trouble)

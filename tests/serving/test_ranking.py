@@ -88,6 +88,28 @@ def test_the_brief_is_shown_as_it_was_read(catalogue: Catalogue) -> None:
     assert found.note("vi") == "brief được hiểu là về: làm đẹp, chăm sóc da"
 
 
+def test_filters_are_read_from_the_words_and_said(catalogue: Catalogue) -> None:
+    found = shortlist(catalogue, Brief(text="nano KOL on Instagram"))
+    assert found.frame["creator_id"].tolist() == ["chi"]
+    assert "platform Instagram (“Instagram”); tier nano (“nano”)" in found.note()
+    assert "nền tảng Instagram (“Instagram”); hạng nano (“nano”)" in found.note("vi")
+    within = shortlist(catalogue, Brief(text="creators with 10k-50k followers"))
+    assert sorted(within.frame["creator_id"]) == ["an", "binh"]
+    assert "at least 10,000 followers" in within.note()
+
+
+def test_a_field_that_is_given_stands_against_the_words(catalogue: Catalogue) -> None:
+    found = shortlist(catalogue, Brief(text="nano creators on Instagram", platforms=("tiktok",), tiers=("micro",)))
+    assert found.frame["creator_id"].tolist() == ["binh"]
+    assert found.read == ()
+    bounds = shortlist(catalogue, Brief(text="under 20k followers", followers_min=300_000))
+    assert bounds.frame["creator_id"].tolist() == ["em"]
+
+
+def test_a_place_is_no_filter(catalogue: Catalogue) -> None:
+    assert shortlist(catalogue, Brief(text="food in Hanoi, Vietnam")).candidates == 5
+
+
 def test_invented_words_are_said_to_fit_nobody(catalogue: Catalogue) -> None:
     found = shortlist(catalogue, Brief(text="Zorblatt Quux 9000"))
     assert found.note().startswith("the brief names no niche that is known here")
