@@ -153,7 +153,11 @@ class TestServed:
         body = {"brief": "mỹ phẩm da dầu", "filters": {"platforms": ["instagram"]}, "k": 2, "language": "vi"}
         answer = client.post("/recommend", json=body).json()
         assert [one["creator_id"] for one in answer["creators"]] == ["an", "chi"]
-        assert answer["creators"][0]["reasons"] == ["khớp với brief ở: mỹ phẩm da dầu"]
+        assert answer["creators"][0]["reasons"] == [
+            "viết về: làm đẹp (56%), chăm sóc da (44%)",
+            "khớp với brief ở: mỹ phẩm da dầu",
+        ]
+        assert answer["note"] == "brief được hiểu là về: làm đẹp, chăm sóc da"
         assert answer["candidates"] == 3
         assert answer["simulated"]
 
