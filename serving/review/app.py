@@ -4,14 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 import anyio
 import anyio.to_thread
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from starlette.applications import Starlette
 from starlette.datastructures import QueryParams
 from starlette.middleware import Middleware
@@ -32,6 +32,8 @@ _SIZES = (20, 50, 100)
 _MINIMA = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 #: Creators of one page; more is an export's work.
 _MOST_SHOWN = 200
+#: Characters of a brief in the form, which sends it as part of an address.
+LONGEST_IN_ADDRESS = 10_000
 
 _NAMES: dict[str, str] = {
     "instagram": "Instagram",
@@ -56,6 +58,12 @@ _FIELD_WORDS: dict[str, str] = {
 def creator_path(creator_id: str) -> str:
     """Path of a creator's page inside the app."""
     return f"/creators/{quote(creator_id, safe='')}"
+
+
+class _FormBrief(Brief):
+    """A brief that came by the address, which holds less than a request does."""
+
+    text: Annotated[str, Field(max_length=LONGEST_IN_ADDRESS)] = ""
 
 
 @dataclass(frozen=True)
@@ -103,7 +111,7 @@ class View:
         }
         if self.query.get("k"):
             values["k"] = self.query["k"]
-        brief = Brief.model_validate(values)
+        brief = _FormBrief.model_validate(values)
         return brief.model_copy(update={"k": min(brief.k, _MOST_SHOWN)})
 
 
