@@ -22,10 +22,12 @@ Missing = Literal["", "empty_brief", "unknown_words"]
 
 _ENGLISH = """
 a an and are as at be by for from has have i in is it its of on or our that the their they this to us we who will with
-you your
+you your about all any every give gives how look looking looks more need needs other others some want wanted wants what
+when who
 """
 _VIETNAMESE = """
 và của là các những cho với trong được có một này đó để từ khi thì mà ở tại bởi cũng như về đã sẽ đang rất
+cần tìm mời muốn
 """
 _FRENCH = """
 au aux avec ce ces cette d dans de des du elle en est et il ils je l la le les leur mais ne nos notre nous on ou par pas
