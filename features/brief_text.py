@@ -5,6 +5,7 @@ with the words it was read from. What is not plain is not read.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -54,7 +55,18 @@ def _patterns() -> dict[str, dict[str, re.Pattern[str]]]:
             for name, words in norms["tiers"].items()
         },
         "countries": {name: re.compile(rf"\b(?:{_either(words)})\b") for name, words in norms["countries"].items()},
-        "negation": {"": re.compile(rf"\b(?:{_either(norms['negation']['words'])})\b[^.,;:!?\n]{{0,{_NEAR}}}$")},
+        "negation": {
+            name: re.compile(
+                rf"\b(?:{_either(norms['negation'][name])})(?:\s+(?:{_either(norms['negation']['direct'])}))*\s+$"
+            )
+            for name in ("accented", "plain")
+        },
+        "unsure": {
+            name: re.compile(
+                rf"\b(?:{_either([*norms['negation'][name], *norms['negation']['unsure']])})\b[^.,;:!?\n]*$"
+            )
+            for name in ("accented", "plain")
+        },
         "followers": _follower_patterns(),
     }
 
@@ -69,7 +81,10 @@ def _follower_patterns() -> dict[str, re.Pattern[str]]:
 
     return {
         "range": re.compile(rf"{amount('low')}\s*(?:-|–|to|den|toi)\s*{amount('high')}{behind}"),
-        "least": re.compile(rf"\b(?:{_either(norms['least'])})\s+{amount('low')}{behind}|{amount('low2')}\+{behind}"),
+        "least": re.compile(
+            rf"(?<!no )(?<!not )(?<!khong )\b(?:{_either(norms['least'])})\s+{amount('low')}{behind}"
+            rf"|{amount('low2')}\+{behind}"
+        ),
         "most": re.compile(rf"\b(?:{_either(norms['most'])})\s+{amount('high')}{behind}"),
     }
 
@@ -123,11 +138,15 @@ def read_brief_text(text: str) -> list[Read]:
     -------
     list of Read
         Platforms that are named without a "not" before them (where only such with one are named: all others), tiers,
-        bounds of followers, and countries or cities that are mentioned; each value once.
+        bounds of followers, and countries or cities that are mentioned; each value once. What stands near a negation or
+        a competitor without being plainly meant by it is not read.
     """
+    text = unicodedata.normalize("NFC", text)
     folded = _folded(text)
     patterns = _patterns()
-    negated = patterns["negation"][""]
+    # negations are told with their accents, where accents are typed at all
+    accents = "plain" if text.lower() == folded else "accented"
+    heard = folded if accents == "plain" else text.lower() if len(text.lower()) == len(text) else folded
     found: list[Read] = []
     refused: list[tuple[str, str]] = []
     for field in ("platforms", "tiers", "countries"):
@@ -136,9 +155,10 @@ def read_brief_text(text: str) -> list[Read]:
             if one is None:
                 continue
             words = text[one.start() : one.end()]
-            if negated.search(folded[max(0, one.start() - _NEAR - 15) : one.start()]):
+            before = slice(max(0, one.start() - _NEAR), one.start())
+            if patterns["negation"][accents].search(heard[before]):
                 refused += [(value, words)] if field == "platforms" else []
-            else:
+            elif not patterns["unsure"][accents].search(heard[before]):
                 found.append(Read(field, value, words))
     if refused and not any(read.field == "platforms" for read in found):
         left_out = {value for value, _ in refused}

@@ -109,7 +109,7 @@ class ProfileSpace:
         languages = _languages(profiles)
         general = _niche_vectors().mean(axis=0, dtype=np.float64)
         means = {-1: general}
-        for language in np.unique(languages):
+        for language in np.unique(languages[languages >= 0]):
             own = raw[(languages == language) & raw.any(axis=1)]
             means[int(language)] = (own.sum(axis=0) + _HALF_TEXTS * general) / (len(own) + _HALF_TEXTS)
         lengths = profiles.str.len().to_numpy(dtype=np.float64)[:, None]

@@ -24,6 +24,7 @@ PULL, TEMPERATURE, STEPS = 0.03, 0.2, 60
 ATTENTION, NO_PRECEDENT = 0.1, 1e-6
 #: Inverse strength of the penalty of the category model, and the least probability it gives.
 CATEGORY_STRENGTH, LEAST_PROBABILITY = 1.0, 1e-3
+_LEAST_DEVIATION = 1e-9
 #: Creators that the learned similarity is fitted on at most: its cost grows with brands × creators.
 _MOST_CREATORS = 5_000
 #: Name of the sum of all views, and suffix of a signal that compares with other briefs.
@@ -73,8 +74,15 @@ def _beside(prepared: Prepared) -> Floats:
     return np.hstack(list(prepared.values()))
 
 
+def _centred(rows: Floats, middle: Floats) -> Floats:
+    """Rows less the middle, of unit length; a row of zeros says nothing and stays."""
+    return unit_rows(np.where(rows.any(axis=1, keepdims=True), rows - middle, 0.0))
+
+
 def _scale(values: Floats) -> tuple[float, float]:
-    return float(values.mean()), float(values.std()) or 1.0
+    middle, deviation = float(values.mean()), float(values.std())
+    # what does not vary but for rounding says nothing, and must not be blown up
+    return middle, deviation if deviation > _LEAST_DEVIATION * max(1.0, abs(middle)) else 1.0
 
 
 def _fit_categories(creators: Floats, worked: np.ndarray, categories: Sequence[str]) -> tuple[tuple[str, ...], Floats]:
@@ -167,7 +175,7 @@ class Affinity:
         for name in self.shares:
             middles = self.known_briefs[name].mean(axis=0), self.known_creators[name].mean(axis=0)
             found[name] = here[name] @ there[name].T
-            found[f"{name}_centred"] = unit_rows(here[name] - middles[0]) @ unit_rows(there[name] - middles[1]).T
+            found[f"{name}_centred"] = _centred(here[name], middles[0]) @ _centred(there[name], middles[1]).T
         left, right = _beside(here), _beside(there)
         found["learned"] = left @ self.matrix @ right.T
         alike = softmax(left @ _beside(self.known_briefs).T / ATTENTION, axis=1)

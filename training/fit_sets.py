@@ -76,7 +76,7 @@ def _half(arrays: dict[str, np.ndarray], half: str, file: str) -> Pairs:
 
 
 def read_fit_set(path: Path) -> dict[str, Pairs]:
-    """Read both halves of a file; no brand may stand in both.
+    """Read both halves of a file; no brand may stand in both, and creators of the test half leave the other.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def read_fit_set(path: Path) -> dict[str, Pairs]:
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except (OSError, TypeError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         message = f"{path.name}: not an .npz file of plain arrays: {error}"
         raise FitSetError(message) from error
     halves = {half: _half(arrays, half, path.name) for half in HALVES}
@@ -100,6 +100,10 @@ def read_fit_set(path: Path) -> dict[str, Pairs]:
     if both:
         message = f"{path.name}: brands in both halves: {', '.join(map(str, sorted(both)[:5]))}"
         raise FitSetError(message)
+    ids = [arrays.get(f"{half}_creator_ids") for half in HALVES]
+    if ids[0] is not None and ids[1] is not None:
+        own = np.flatnonzero(~np.isin(ids[0], ids[1]))
+        halves["train"] = halves["train"].take(np.arange(len(halves["train"].briefs)), own)
     try:
         check_comparable(halves["train"].briefs, halves["test"].briefs)
     except SidesError as error:

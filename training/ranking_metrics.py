@@ -1,7 +1,7 @@
 """Figures of a ranking: of each brand's list of creators, averaged over brands, with intervals over brands.
 
 Every figure takes `scores` and `relevant`, both of shape (brands, creators), and gives one number a brand, NaN where it
-is not defined. Equal scores share their places evenly: no figure depends on the order of the rows.
+is not defined. Equal scores are put in a random order, always the same one, but for the AUC, where they count half.
 """
 
 import numpy as np
@@ -17,8 +17,9 @@ LOWER_IS_BETTER = ("median_rank",)
 
 
 def _ranks(scores: np.ndarray) -> np.ndarray:
-    """Places, 1 the best; equal scores share the mean of theirs."""
-    return np.asarray(rankdata(-scores, axis=-1), dtype=np.float64)
+    """Places, 1 the best; equal scores in a random order that is the same for every brand."""
+    chance = np.random.default_rng(0).permutation(scores.shape[1])
+    return np.array([rankdata(np.lexsort((chance, -own)).argsort()) for own in scores])
 
 
 def auc_of(scores: np.ndarray, relevant: np.ndarray, among: np.ndarray) -> np.ndarray:

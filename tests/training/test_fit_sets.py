@@ -37,6 +37,13 @@ def test_both_halves_are_read(tmp_path: Path) -> None:
     assert train.relevance[0].tolist() == [WORKED, 0, SAME_CATEGORY, WORKED, 0]
 
 
+def test_creators_of_the_test_half_are_not_learnt_from(tmp_path: Path) -> None:
+    ids = {"train_creator_ids": np.array(list("abcde")), "test_creator_ids": np.array(list("dxyz"))}
+    train = read_fit_set(write(tmp_path / "set.npz", arrays() | ids))["train"]
+    assert len(train.creators) == 4
+    assert train.relevance[0].tolist() == [WORKED, 0, SAME_CATEGORY, 0]  # the fourth, who worked with it, is gone
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
