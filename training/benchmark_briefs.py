@@ -73,7 +73,14 @@ def _rows(name: str, scorer: Scorer, briefs: Sequence[BilingualBrief], labels: p
     def add(figure: str, values: Sequence[float]) -> None:
         mean, low, high = _interval(values)
         rows.append(
-            {"scorer": name, "figure": figure, "value": mean, "low": low, "high": high, "least": float(np.min(values))}
+            {
+                "scorer": name,
+                "figure": figure,
+                "value": mean,
+                "low": low,
+                "high": high,
+                "least": float(np.nanmin(values)) if np.isfinite(values).any() else np.nan,
+            }
         )
 
     add("overlap of en and vi", overlaps)
@@ -102,10 +109,10 @@ def benchmark_briefs(
     Returns
     -------
     DataFrame
-        `scorer` (fit as it is served, the vectors as they come, shared words, random), `figure`, `value` (mean over
-        briefs), `low`, `high` (95 %, resampling briefs), `least` (of a brief). "of the niche" counts, of the creators
-        in a list whose niche the tables say in a label that the taxonomy knows, those of the brief's niches or wider
-        ones; the label itself is not read by any scorer.
+        `scorer` (fit of what is written, without authenticity and filters; the vectors as they come; shared words;
+        random), `figure`, `value` (mean over briefs), `low`, `high` (95 %, resampling briefs), `least` (of a brief).
+        "of the niche" counts, of the creators in a list whose niche the tables say in a label that the taxonomy knows,
+        those of the brief's niches or wider ones; the label itself is not read by any scorer.
     """
     texts, labels = [], []
     for name, tables in sources.items():
