@@ -77,3 +77,22 @@ def test_what_needs_its_accents_is_listed() -> None:
     needed = set(read_norms("taxonomy")["accented"])
     assert needed <= listed
     assert not {without_accents(word) for word in needed} & listed
+
+
+def test_few_texts_are_counted_as_many_are() -> None:
+    texts = pd.Series(
+        [
+            "",
+            "Kem chống nắng, son môi & #skincare!",
+            None,
+            "a coffee, coffee and COFFEE-shop",
+            "mỹ phẩm my pham",
+            "e\u0301t",
+        ],
+        dtype="str",
+    )
+    many = pd.concat([texts] * 10, ignore_index=True)
+
+    alone = pd.concat([niche_counts(many.iloc[[row]]) for row in range(len(many))])
+
+    pd.testing.assert_frame_equal(alone, niche_counts(many))
