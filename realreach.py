@@ -54,6 +54,7 @@ class Model(StrEnum):
     accounts = "accounts"
     comments = "comments"
     authenticity = "authenticity"
+    fit = "fit"
     niche = "niche"
     all = "all"
 
@@ -276,6 +277,7 @@ def train(
                 "authenticity: folder of tables of creators taken to be organic, or of such folders; simulated ones "
                 "are learnt from too. accounts, comments: any folder; every labelled set below it that is known, or "
                 "has the contract's columns and a label, is trained on. "
+                "fit: folder of tables with brands and collaborations (and decisions, where there are any). "
                 "Simulated creators, generated accounts and comments where left out."
             ),
         ),
@@ -287,18 +289,44 @@ def train(
         raise typer.BadParameter("--data and --config are of one model; name it instead of all")
     if model is Model.niche and data is None:
         raise typer.BadParameter("train niche needs --data: until it is trained, the word lists of the taxonomy serve")
+    if model is Model.fit and data is None:
+        raise typer.BadParameter("train fit needs --data: until it is trained, the prior ranks (likeness of texts)")
     for one in _models(model):
         if one is Model.authenticity:
             _train_authenticity(data, config)
         elif one is Model.niche and data:
             _train_niches(data, config)
+        elif one is Model.fit and data:
+            _train_fit(data, config)
         else:
             _train_labels(one.value, data, config)
 
 
 def _models(model: Model) -> list[Model]:
-    """Models that are meant; the niche model is not among all: nothing can be generated that it would learn from."""
-    return [one for one in Model if one not in (Model.all, Model.niche)] if model is Model.all else [model]
+    """Models that are meant; `all` are those that can learn from something generated."""
+    return [one for one in Model if one not in (Model.all, Model.fit, Model.niche)] if model is Model.all else [model]
+
+
+def _train_fit(data: Path, config: Path | None) -> None:
+    from features.histories import latest_knowledge
+    from training.config import ConfigError
+    from training.fit import TooFewPairsError
+    from training.fit_runs import train_fit
+    from training.fit_tables import FitTablesError
+
+    tables, now = _read(data), _now()
+    as_of = latest_knowledge(tables, now)
+    try:
+        trained = train_fit(tables, data.resolve().name, config, as_of=as_of, imported_at=now, progress=_say)
+    except (ConfigError, FitTablesError, TooFewPairsError) as error:
+        _refuse(error)
+    figures = trained.figures
+    wide = figures.pivot_table(index="metric", columns="scorer", values="value", sort=False)
+    out.print(_figures_table("Brands and creators left out of training (mean over brands)", wide))
+    prior = figures[figures["scorer"] == "prior"][["metric", "gap", "gap_low", "gap_high"]]
+    out.print(_figures_table("The ranker less the prior, on the same brands (95 % over brands)", prior))
+    _say(f"Fit as a probability, chosen and others weighing the same: off by {trained.calibration_error:.3f} (ECE)")
+    _registered("fit", trained.version)
 
 
 def _train_niches(data: Path, config: Path | None) -> None:
@@ -401,16 +429,15 @@ def promote(
 
 
 def _promote(name: str, version: int | None) -> None:
+    from training.fit_runs import promote_fit
     from training.label_models import TASKS, promote_labels
     from training.niche_runs import promote_niches
     from training.runs import promote_authenticity
     from training.tracking import CorruptModelError, ModelNotFoundError
 
+    promoters = {"fit": promote_fit, "niche": promote_niches, "authenticity": promote_authenticity}
     try:
-        if name in TASKS:
-            promoted, gates = promote_labels(name, version)
-        else:
-            promoted, gates = (promote_niches if name == "niche" else promote_authenticity)(version)
+        promoted, gates = promote_labels(name, version) if name in TASKS else promoters[name](version)
     except (ModelNotFoundError, CorruptModelError) as error:
         _refuse(error, f"Train one with `realreach train {name}`.")
     table = Table(title=f"Gates of {name} version {promoted}", title_justify="left", box=SIMPLE_HEAD)
@@ -788,8 +815,10 @@ def recommend(
 ) -> None:
     """Rank the creators of a catalogue for a brief."""
     from features.tables import write_frame
+    from serving.briefs import BriefError, make_brief, read_brief
     from serving.catalogue import CatalogueError, catalogue_paths, read_catalogue
-    from serving.ranking import BriefError, make_brief, read_brief, shortlist
+    from serving.models import load_ranker
+    from serving.ranking import shortlist
     from serving.words import words_for
 
     try:
@@ -807,7 +836,10 @@ def recommend(
         creators = read_catalogue(*(catalogue or catalogue_paths()))
     except (BriefError, CatalogueError) as error:
         _refuse(error)
-    found = shortlist(creators, wanted, language.value)
+    ranker, trouble = load_ranker()
+    if trouble:
+        err.print(trouble, markup=False, highlight=False, soft_wrap=True)
+    found = shortlist(creators, wanted, language.value, ranker)
     if file:
         write_frame(found.frame, file)
         _say(f"Wrote {file}: {len(found.frame):,} creators")
@@ -854,8 +886,9 @@ def similar(
         _say(f"Wrote {file}: {len(found.frame):,} creators")
     if len(found.frame):
         _print_shortlist(found.frame, words)
-    for line in (*([] if len(found.frame) else [found.note(language.value)]), *_notices(known.frame, words)):
-        _say(line)
+    for line in (found.note(language.value), *_notices(known.frame, words)):
+        if line:
+            _say(line)
 
 
 def _notices(frame: "pd.DataFrame", words: Any) -> list[str]:

@@ -263,6 +263,11 @@ def caption_languages(texts: pa.Array) -> np.ndarray:
     return language
 
 
+def language_codes() -> list[str]:
+    """Languages by the position that `caption_languages` gives: ISO 639-1, and scripts that several languages share."""
+    return list(_LANGUAGES)
+
+
 def _language_consistency(captions: _Captions, languages: np.ndarray) -> np.ndarray:
     """Part of each creator's captions that are in the language most of them are in."""
     known = languages >= 0

@@ -75,10 +75,13 @@ class BriefVector:
         Of unit length; zeros where no piece of the brief is known.
     niches : tuple of str
         Niches that its words name or go with, the strongest first.
+    shares : ndarray of float64, shape (niches of the taxonomy,)
+        How much of it falls into each, as `niche_shares` counts; the sum is 1, or 0 where none is named.
     """
 
     vector: np.ndarray
     niches: tuple[str, ...]
+    shares: np.ndarray
 
     @property
     def known(self) -> bool:
@@ -138,23 +141,33 @@ class ProfileSpace:
         named = shares[shares > 0].sort_values(ascending=False, kind="stable")
         centred = unit_rows(_niche_vectors().astype(np.float64) - self.means[-1])
         topic = unit_rows((shares.to_numpy() @ centred)[None])[0]
-        return BriefVector(unit_rows((own + NICHE_WEIGHT * topic)[None])[0], tuple(map(str, named.index)))
+        vector = unit_rows((own + NICHE_WEIGHT * topic)[None])[0]
+        return BriefVector(vector, tuple(map(str, named.index)), shares.to_numpy() / max(float(shares.sum()), 1.0))
 
     def similarities(self, brief: BriefVector) -> np.ndarray:
         """How alike every creator is to a brief: 0 (nothing in common) to 1; float32, shape (creators,)."""
         return self.products(brief.vector)
 
-    def alike(self, rows: Sequence[int]) -> np.ndarray:
-        """How alike every creator is to the middle of some, 0 to 1; float32, shape (creators,)."""
-        middle = unit_rows(self.vectors[list(rows)].astype(np.float64).sum(axis=0, keepdims=True))[0]
-        return self.products(middle)
+    def middle(self, rows: Sequence[int]) -> np.ndarray:
+        """The middle of some creators: float64 of unit length, zeros where none of them writes; (dimensions,)."""
+        return unit_rows(self.vectors[list(rows)].astype(np.float64).sum(axis=0, keepdims=True))[0]
 
     def products(self, vector: np.ndarray) -> np.ndarray:
         """How alike every creator is to a vector of unit length, 0 to 1; float32, shape (creators,)."""
+        return self.likeness(self.vectors, vector)
+
+    @staticmethod
+    def likeness(vectors: np.ndarray, vector: np.ndarray) -> np.ndarray:
+        """How alike some creators' vectors are to a vector of unit length, 0 to 1; float32, shape (vectors,)."""
         # rounded: a row's product depends in its last bits on where in the matrix the row stands
-        found = self.vectors @ vector.astype(np.float32)
+        found = vectors @ vector.astype(np.float32)
         np.round(found, _DIGITS, out=found)
         return np.clip(found, 0.0, 1.0, out=found)
+
+    def line_likeness(self, lines: Sequence[str], brief: BriefVector) -> np.ndarray:
+        """How alike single lines are to a brief, -1 to 1; float64, shape (lines,)."""
+        unknown = np.full(len(lines), -1)  # a line is too short to tell its language
+        return np.asarray(_centred(embed(lines).astype(np.float64), unknown, self.means) @ brief.vector)
 
 
 def _centred(vectors: np.ndarray, languages: np.ndarray, means: dict[int, np.ndarray]) -> np.ndarray:

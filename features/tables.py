@@ -35,6 +35,8 @@ RELATIONS = ("follower", "liker", "commenter")
 ACCOUNT_COUNTS = ("followers", "following", "posts_count", "bio_length", "username_length", "username_digits")
 ACCOUNT_FLAGS = ("has_picture", "is_private", "is_verified", "is_business", "has_external_url")
 LABEL_KINDS = (*HEADS, "fake")
+#: What analysts decide on a creator that they were shown for a brand; `position` is its place in that list, from 1.
+DECISIONS = ("yes", "maybe", "no")
 TIERS = ("nano", "micro", "macro", "mega")
 #: Followers at which the next tier begins.
 TIER_FLOORS = (10_000, 100_000, 1_000_000)
@@ -264,6 +266,15 @@ CONTRACT: dict[str, Table] = {
             clicks=_count,
             conversions=_count,
             outcome=_text,
+        ),
+        _table(
+            "decisions",
+            (),
+            brand_id=_required(TEXT),
+            creator_id=_required(TEXT),
+            decided_at=_required(TIME),
+            decision=_required(TEXT, choices=DECISIONS),
+            position=_count,
         ),
         _table(
             "labels",

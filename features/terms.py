@@ -1,24 +1,19 @@
-"""Fit of creators to a brief: the cosine of their texts by TF-IDF, and the words that made it.
+"""Words that a brief shares with what creators write, the rarest first: shown as reasons, no part of fit.
 
 Words meet each other whether or not their accents were typed: words also count under their folded form, and every
 pair of adjacent words under the folded forms written together. "my pham", "mỹ phẩm" and "#mypham" therefore share a
-term, while "mỹ phẩm" meets "mỹ phẩm" also in its accented words and scores higher.
+term, while "mỹ phẩm" meets "mỹ phẩm" also in its accented words and weighs more.
 """
 
+import math
 import re
 import unicodedata
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Literal, Self
-
-import numpy as np
-from scipy import sparse
-from sklearn.feature_extraction.text import TfidfVectorizer
-
-Missing = Literal["", "empty_brief", "unknown_words"]
+from typing import Self
 
 _ENGLISH = """
 a an and are as at be by for from has have i in is it its of on or our that the their they this to us we who will with
@@ -46,7 +41,7 @@ _UNDECOMPOSED = str.maketrans({"đ": "d", "ð": "d", "ł": "l", "ø": "o", "ı":
 _WORD = re.compile(r"[^\W_]+")
 #: Matched words shown for a creator.
 _WORDS_SHOWN = 5
-#: Matches weaker than this part of the strongest are counted and not named: they did not make the fit.
+#: Matches weaker than this part of the strongest are not named: next to it they say little.
 _LEAST_PART = 0.2
 #: Letters that a word needs to be found without its accents on its own: "mỹ" is not the "my" of English. Shorter words
 #: are found so in a pair.
@@ -105,104 +100,72 @@ def terms_of(text: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Match:
-    """A brief against every text of an index.
+class Rarity:
+    """In how many of some texts each term occurs.
 
     Attributes
     ----------
-    similarities : ndarray of float64, shape (n_texts,)
-        Cosine in [0, 1]; all NaN where the brief cannot be compared.
-    missing : {"", "empty_brief", "unknown_words"}
-        Why it cannot: the brief has no words, or none of them occurs in any text.
+    texts : int
+    occurs : mapping of str to int
     """
 
-    similarities: np.ndarray
-    missing: Missing
-    _parts: sparse.csr_matrix
-    _words: tuple[str, ...]
-    _spans: tuple[tuple[int, int], ...]
-
-    def words(self, rows: Sequence[int], limit: int = _WORDS_SHOWN) -> list[tuple[str, ...]]:
-        """Words of the brief that matched most in each of some texts, strongest first, as the brief writes them.
-
-        Words that also matched as a pair are shown together.
-
-        Parameters
-        ----------
-        rows : sequence of int
-            Positions of texts in the index.
-        limit : int
-            Most words (or groups of words) named for a text.
-        """
-        return [() if self.missing else self._groups(row)[:limit] for row in rows]
-
-    def _groups(self, row: int) -> tuple[str, ...]:
-        part = self._parts[[row]]
-        weights: dict[int, float] = defaultdict(float)
-        joined = set()
-        for term, weight in zip(part.indices, part.data, strict=True):
-            position, length = self._spans[term]
-            weights[position] += float(weight)
-            if length > 1:
-                joined.add(position)
-                weights[position + 1] += 0.0
-        groups: dict[str, float] = defaultdict(float)
-        group: list[int] = []
-        for position in sorted(weights):
-            group.append(position)
-            if position not in joined:
-                groups[" ".join(self._words[one] for one in group)] += sum(weights[one] for one in group)
-                group = []
-        ranked = sorted(groups, key=lambda words: (-groups[words], words))
-        return tuple(words for words in ranked if groups[words] >= _LEAST_PART * groups[ranked[0]])
-
-
-class TextIndex:
-    """Texts by TF-IDF, ready to be compared with briefs.
-
-    Weights are sublinear in the count (1 + log tf) and texts have unit length, so that a long history does not win
-    by its length.
-
-    Parameters
-    ----------
-    columns : csc_matrix of float32, shape (n_texts, n_terms)
-        Weights by term: a brief has few terms, and reads only their columns.
-    vectorizer : TfidfVectorizer or None
-        None where no text has a word.
-    """
-
-    def __init__(self, columns: sparse.csc_matrix, vectorizer: TfidfVectorizer | None) -> None:
-        self._columns = columns
-        self._vectorizer = vectorizer
+    texts: int
+    occurs: Mapping[str, int]
 
     @classmethod
     def fit(cls, texts: Iterable[str]) -> Self:
-        """Index texts, one a creator, in the order given."""
+        """Count the terms of texts; a sample of a catalogue will do."""
         documents = list(texts)
-        vectorizer = TfidfVectorizer(analyzer=terms_of, sublinear_tf=True, dtype=np.float32)
-        if not any(words_of(document) for document in documents):
-            return cls(sparse.csc_matrix((len(documents), 0), dtype=np.float32), None)
-        return cls(vectorizer.fit_transform(documents).tocsc(), vectorizer)
+        return cls(len(documents), Counter(term for document in documents for term in set(terms_of(document))))
 
-    def __len__(self) -> int:
-        return int(self._columns.shape[0])
+    def weight(self, term: str) -> float:
+        """Smoothed inverse document frequency: 1 for a term of every text, more for a rarer one."""
+        return math.log((1 + self.texts) / (1 + self.occurs.get(term, 0))) + 1
 
-    def match(self, brief: str) -> Match:
-        """Compare a brief with every text; see `Match`."""
-        words = words_of(brief)
-        if not words or self._vectorizer is None:
-            return self._no_match("unknown_words" if words else "empty_brief")
-        query = self._vectorizer.transform([brief]).tocsr()
-        if not query.nnz:
-            return self._no_match("unknown_words")
-        parts = self._columns[:, query.indices].multiply(query.data).tocsr()
-        similarities = np.clip(np.asarray(parts.sum(axis=1), dtype=float).ravel(), 0.0, 1.0)
-        # reversed: a word that the brief repeats is named where it comes first
-        spans = {
-            self._vectorizer.vocabulary_.get(term): (position, length)
-            for term, position, length in reversed([*_terms(words)])
-        }
-        return Match(similarities, "", parts, tuple(words), tuple(spans[column] for column in query.indices))
 
-    def _no_match(self, missing: Missing) -> Match:
-        return Match(np.full(len(self), np.nan), missing, sparse.csr_matrix((len(self), 0)), (), ())
+def shared_words(brief: str, texts: Sequence[str], rarity: Rarity, limit: int = _WORDS_SHOWN) -> list[tuple[str, ...]]:
+    """Words of a brief that each text shares, the strongest first, as the brief writes them.
+
+    The weight of a term is that of TF-IDF, from the brief's side and the text's: its squared rarity times
+    1 + the logarithm of its count in the text. Words that also match as a pair are shown together.
+
+    Parameters
+    ----------
+    brief : str
+    texts : sequence of str
+    rarity : Rarity
+    limit : int
+        Most words (or groups of words) named for a text.
+    """
+    words = words_of(brief)
+    # reversed: a word that the brief repeats is named where it comes first
+    spans = {term: (position, length) for term, position, length in reversed([*_terms(words)])}
+    found = []
+    for text in texts:
+        counts = Counter(term for term in terms_of(text) if term in spans)
+        weights = {term: rarity.weight(term) ** 2 * (1 + math.log(count)) for term, count in counts.items()}
+        found.append(_groups(words, spans, weights)[:limit])
+    return found
+
+
+def _groups(
+    words: Sequence[str], spans: Mapping[str, tuple[int, int]], weights: Mapping[str, float]
+) -> tuple[str, ...]:
+    """Matching words, those of a matching pair together, the heaviest first."""
+    of_word: dict[int, float] = defaultdict(float)
+    joined = set()
+    for term, weight in weights.items():
+        position, length = spans[term]
+        of_word[position] += weight
+        if length > 1:
+            joined.add(position)
+            of_word[position + 1] += 0.0
+    groups: dict[str, float] = defaultdict(float)
+    group: list[int] = []
+    for position in sorted(of_word):
+        group.append(position)
+        if position not in joined:
+            groups[" ".join(words[one] for one in group)] += sum(of_word[one] for one in group)
+            group = []
+    ranked = sorted(groups, key=lambda shared: (-groups[shared], shared))
+    return tuple(shared for shared in ranked if groups[shared] >= _LEAST_PART * groups[ranked[0]])

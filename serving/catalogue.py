@@ -13,9 +13,12 @@ import pandas as pd
 import pyarrow as arrow
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from features.content import HEAD, caption_languages, language_codes
+from features.facts import FACTS
+from features.lexicons import lower_text, text_array
 from features.profiles import ProfileSpace, niche_shares
 from features.tables import HEADS, PLATFORMS
-from features.terms import TextIndex, fold, normalise
+from features.terms import Rarity, fold, normalise
 from training.tracking import home
 
 FRACTION, NUMBER, COUNT, TIME, FLAG, TEXT = "fraction", "float64", "Int64", "datetime64[us, UTC]", "boolean", "str"
@@ -58,18 +61,30 @@ SCORE_COLUMNS: dict[str, str] = {
     "evidence": TEXT,
     "checked": TEXT,
     "profile_text": TEXT,
+    "role": TEXT,
+    "price_per_post": NUMBER,
+    "currency": TEXT,
+    "audience_language": TEXT,
+    "sponsored_share": FRACTION,
+    "critical_share": FRACTION,
+    "mentions": TEXT,
     "model_name": TEXT,
     "model_version": TEXT,
     "model_data": TEXT,
     "base_authenticity": FRACTION,
     "registry_hash": TEXT,
 }
+#: Columns that frames of earlier versions do not have; null where they are missing.
+_LATER = FACTS
 _FILLED = ("creator_id", "platform", "model_data", "base_authenticity", "registry_hash")
 _EVIDENCE_KEYS = {"head", "signal", "value", "typical_low", "typical_high"}
 _CHECKED_KEYS = {"head", "events", "rows", "probability", "probability_without", "suffices"}
+_MENTION_KEYS = {"name", "posts", "sponsored_posts", "last_at"}
 _IDS_SHOWN = 5
 #: Names in a filter: far more than any brief has, few enough to be a filter and not a list of rows.
 _MOST_NAMES = 100
+#: Creators, at least, whose words tell how rare a word is.
+_RARITY_SAMPLE = 2_000
 
 Tier = Literal["nano", "micro", "macro", "mega"]
 Platform = Literal["instagram", "tiktok", "youtube", "facebook"]
@@ -84,7 +99,7 @@ def _lower(value: Any) -> Any:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=100)]
-_Names = Annotated[tuple[Name, ...], Field(max_length=_MOST_NAMES)]
+Names = Annotated[tuple[Name, ...], Field(max_length=_MOST_NAMES)]
 
 
 class Filters(BaseModel):
@@ -107,13 +122,27 @@ class Filters(BaseModel):
 
     platforms: Annotated[tuple[Annotated[Platform, BeforeValidator(_lower)], ...], Field(max_length=_MOST_NAMES)] = ()
     tiers: Annotated[tuple[Annotated[Tier, BeforeValidator(_lower)], ...], Field(max_length=_MOST_NAMES)] = ()
-    niches: _Names = ()
-    countries: _Names = ()
-    languages: _Names = ()
+    niches: Names = ()
+    countries: Names = ()
+    languages: Names = ()
     followers_min: Annotated[int, Field(ge=0)] | None = None
     followers_max: Annotated[int, Field(ge=0)] | None = None
     min_authenticity: Annotated[float, Field(ge=0, le=1)] | None = None
     include_not_assessed: bool | None = None
+
+
+#: Columns that names filter by, and the field of `Filters` that lists the names.
+_NAMED = {
+    "platform": "platforms",
+    "tier": "tiers",
+    "niche": "niches",
+    "country": "countries",
+    "language": "languages",
+}
+
+
+#: Columns of a score frame that pairs are compared by besides `features.facts.FACTS`.
+_MATCHED = ("creator_id", "language", "country", "followers", "inauthentic_followers_share", "as_of")
 
 
 def _fold(name: str) -> str:
@@ -123,13 +152,6 @@ def _fold(name: str) -> str:
 def _primary(language: str) -> str:
     """Language without its region: `vi` of `vi-VN`."""
     return _fold(language).replace("_", "-").split("-")[0]
-
-
-def _is_any(values: pd.Series, wanted: Sequence[str], key: Any = _fold) -> np.ndarray:
-    kept = {key(name) for name in wanted}
-    codes, names = pd.factorize(values)
-    among = np.array([key(name) in kept for name in names], dtype=bool)
-    return np.append(among, False)[codes]  # code -1, an unknown value, is the appended False
 
 
 @dataclass(frozen=True)
@@ -167,30 +189,44 @@ class Catalogue:
     def __len__(self) -> int:
         return len(self.frame)
 
-    def _written(self) -> list[str]:
+    @cached_property
+    def written(self) -> list[str]:
         """What the creators write, and their niche."""
         columns = [self.frame[name].fillna("") for name in ("profile_text", "niche")]
         return [" \n".join(parts) for parts in zip(*columns, strict=True)]
 
     @cached_property
-    def texts(self) -> TextIndex:
-        """Index of the words of the creators: what a brief shares with them, to be shown."""
-        return TextIndex.fit(self._written())
+    def facts(self) -> pd.DataFrame:
+        """What briefs may ask for besides the topic; a language that is not said is told from what is written."""
+        heads = pd.Series(self.written, dtype="str").str[:HEAD]
+        told = caption_languages(lower_text(text_array(heads)))
+        codes = np.array([*language_codes(), None], dtype=object)[told]
+        frame = self.frame[[*_MATCHED, *FACTS]]
+        return frame.assign(language=frame["language"].fillna(pd.Series(codes, dtype="str")))
+
+    @cached_property
+    def rarity(self) -> Rarity:
+        """How rare words are, by creators that stand evenly over the catalogue."""
+        return Rarity.fit(self.written[:: max(1, len(self) // _RARITY_SAMPLE)])
 
     @cached_property
     def profiles(self) -> ProfileSpace:
         """What the creators write as vectors: how well they fit a brief in any language."""
-        return ProfileSpace.fit(self._written())
+        return ProfileSpace.fit(self.written)
 
     @cached_property
     def niche_shares(self) -> pd.DataFrame:
         """How much of what each creator writes falls into each niche of the taxonomy, as `niche_shares` returns it."""
-        return niche_shares(pd.Series(self._written(), dtype="str"))
+        return niche_shares(pd.Series(self.written, dtype="str"))
 
     def prepare(self) -> None:
         """Make everything that a ranking reads, so that the first brief does not wait for it."""
-        for made in (self.texts, self.profiles, self.niche_shares, self._positions):
+        for made in (self.profiles, self.niche_shares, self._positions):
             len(made)
+        self.rarity.weight("")
+        len(self.facts)
+        self.profiles.read("warm")
+        self.mask(Filters(platforms=("tiktok",)))
 
     @cached_property
     def _positions(self) -> dict[str, int]:
@@ -226,26 +262,46 @@ class Catalogue:
         """Distinct known values of a column, sorted: the choices of a filter."""
         return sorted(self.frame[column].dropna().unique())
 
+    @cached_property
+    def _codes(self) -> dict[str, tuple[np.ndarray, list[str]]]:
+        """Of every column that names filter by: the position of each creator's value among the distinct ones."""
+        found = {name: pd.factorize(self.frame[name]) for name in _NAMED}
+        return {name: (codes, [str(value) for value in values]) for name, (codes, values) in found.items()}
+
+    @cached_property
+    def _followers(self) -> np.ndarray:
+        return self.frame["followers"].to_numpy(dtype=np.float64, na_value=np.nan)
+
+    def _is_any(self, column: str, wanted: Sequence[str]) -> np.ndarray:
+        key = _primary if column == "language" else _fold
+        kept = {key(name) for name in wanted}
+        codes, names = self._codes[column]
+        among = np.array([key(name) in kept for name in names], dtype=bool)
+        return np.append(among, False)[codes]  # code -1, an unknown value, is the appended False
+
     def mask(self, filters: Filters) -> np.ndarray:
         """Creators that pass: bool, shape (len(self),)."""
-        frame = self.frame
-        kept = np.ones(len(frame), dtype=bool)
-        for column, wanted in (
-            ("platform", filters.platforms),
-            ("tier", filters.tiers),
-            ("niche", filters.niches),
-            ("country", filters.countries),
-        ):
+        kept = np.ones(len(self), dtype=bool)
+        for column, field in _NAMED.items():
+            wanted = getattr(filters, field)
             if wanted:
-                kept &= _is_any(frame[column], wanted)
-        if filters.languages:
-            kept &= _is_any(frame["language"], filters.languages, _primary)
-        followers = frame["followers"].astype("float64").to_numpy()
+                kept &= self._is_any(column, wanted)
+        followers = self._followers
         if filters.followers_min is not None:
             kept &= followers >= filters.followers_min
         if filters.followers_max is not None:
             kept &= followers <= filters.followers_max
         return kept & self._authentic(filters)
+
+    def passing(self, filters: Filters) -> dict[str, int]:
+        """How many creators each filter that is set lets through on its own, by field."""
+        fields = [field for field in Filters.model_fields if field != "include_not_assessed"]
+        alone = {field: getattr(filters, field) for field in fields}
+        return {
+            field: int(self.mask(Filters(**{field: value})).sum())
+            for field, value in alone.items()
+            if value not in ((), None)
+        }
 
     def _authentic(self, filters: Filters) -> np.ndarray:
         authenticity = self.frame["authenticity"].to_numpy()
@@ -299,13 +355,14 @@ def check_scores(frame: pd.DataFrame, *, source: str = "the score frame") -> pd.
     CatalogueError
         With every missing column, or the first column whose values are wrong and the creators concerned.
     """
-    missing = [name for name in SCORE_COLUMNS if name not in frame]
+    missing = [name for name in SCORE_COLUMNS if name not in frame and name not in _LATER]
     if missing:
         message = (
             f"{source} is not a score frame: columns {', '.join(missing)} are missing; "
             "make one with `realreach score DIR --out FILE`"
         )
         raise CatalogueError(message)
+    frame = frame.assign(**{name: None for name in _LATER if name not in frame})
     typed = pd.DataFrame({name: _typed(frame[name], kind) for name, kind in SCORE_COLUMNS.items()})
     wrong_of = {name: typed[name].isna() & frame[name].notna() for name in SCORE_COLUMNS}
     for name, kind in SCORE_COLUMNS.items():
@@ -314,7 +371,7 @@ def check_scores(frame: pd.DataFrame, *, source: str = "the score frame") -> pd.
         if name in _FILLED:
             wrong_of[name] |= typed[name].isna()
     wrong_of["platform"] |= ~typed["platform"].isin(PLATFORMS)
-    for name, keys in (("evidence", _EVIDENCE_KEYS), ("checked", _CHECKED_KEYS)):
+    for name, keys in (("evidence", _EVIDENCE_KEYS), ("checked", _CHECKED_KEYS), ("mentions", _MENTION_KEYS)):
         wrong_of[name] |= ~typed[name].fillna("[]").map(partial(_is_list_of, keys=keys)).astype(bool)
     for name, wrong in wrong_of.items():
         if wrong.any():

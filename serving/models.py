@@ -5,6 +5,8 @@ from typing import Self
 
 from training import tracking
 from training.authenticity import AuthenticityModel, load_model
+from training.fit_model import FitModel, FitModelError
+from training.fit_runs import load_fit
 
 
 @dataclass(frozen=True)
@@ -35,3 +37,13 @@ def load_champion(name: str = "authenticity", alias: str = "champion") -> Loaded
     registered = tracking.resolve(name, alias)
     folder = tracking.download(name, registered.version)
     return LoadedModel(name, registered.version, load_model(folder))
+
+
+def load_ranker() -> tuple[FitModel | None, str]:
+    """The fit model that ranks, None where the prior does, and why where there is one that cannot be used."""
+    try:
+        return load_fit(), ""
+    except tracking.ModelNotFoundError:
+        return None, ""
+    except (tracking.CorruptModelError, FitModelError) as error:
+        return None, f"the fit model cannot be used, the prior ranks: {error}"

@@ -1,30 +1,32 @@
-"""Ranking: a brief, the creators it asks for, in order of fit × authenticity, with the reasons in words."""
+"""Ranking: a brief, the creators it asks for, in order of fit × authenticity, with the reasons in words.
 
-import json
-import re
-import tomllib
+In two stages: the creators that write most like the brief, then those by everything else that is known of the pair.
+Neither stage's fit reads authenticity, so raising it never lowers a creator's place.
+"""
+
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, ValidationError
 
-from features.brief_text import Read, read_brief_text
-from features.tables import HEADS
-from features.terms import Missing, words_of
+from features.brief_text import Read
+from features.fit import Floats
+from features.match import Wanted, match_signals, met
+from features.profiles import BriefVector
+from features.terms import shared_words, words_of
+from serving.briefs import Brief, say_read, with_text
 from serving.catalogue import Catalogue, Filters, records
+from serving.reasons import DOUBTED, REASON_SEPARATOR, Grounds, reasons
 from serving.words import N_, Language, Words, words_for
+from training.fit_model import FitModel
 
-#: Authenticity below which a reason is owed even where no single head flags.
-DOUBTED = 0.5
-#: Between the reasons of one creator, in the column `reasons`.
-REASON_SEPARATOR = " · "
-#: Characters: more than 10,000 words in either language.
-LONGEST_BRIEF = 100_000
-MOST_CREATORS = 1_000
+#: Creators that the second stage looks at, and times the creators wanted where that is more.
+RETRIEVED, RETRIEVED_FOR_EACH = 1_000, 2
+#: Lines of a creator among which the closest to the brief is looked for, those written last; its least likeness, and
+#: the characters of it that are shown.
+_LINES, _LEAST_LIKENESS, _QUOTED = 20, 0.4, 100
 
 RANKED_COLUMNS = (
     "rank",
@@ -52,10 +54,15 @@ RANKED_COLUMNS = (
     "model_data",
 )
 
+#: What the fit comes from where no fit model was trained.
+PRIOR = "prior"
+#: Why a brief cannot be compared; empty where it can.
+Missing = Literal["", "empty_brief", "unknown_words", "nothing_written"]
 _MISSING_WORDS: dict[Missing, str] = {
     "": "",
     "empty_brief": N_("the brief has no words to compare: ranked by authenticity alone"),
     "unknown_words": N_("nothing of the brief can be compared with what creators write: ranked by authenticity alone"),
+    "nothing_written": N_("nothing that can be compared is written there: ranked by authenticity alone"),
 }
 #: Best fit up to which a brief that names no niche may as well be nonsense: twenty real briefs reached .45 to .79 over
 #: the real creators of training/briefs.toml's benchmark, invented words and a bare brand name .24 to .48.
@@ -63,118 +70,54 @@ WEAK_FIT = 0.5
 #: Least part of what a creator writes that makes a niche of the brief a reason.
 _NICHE_PART = 0.25
 _NICHES_SHOWN = 3
-#: What the words of a brief may filter by, and how that is said.
-_READ_WORDS = {
-    "platforms": N_("platform {values} (“{words}”)"),
-    "tiers": N_("tier {values} (“{words}”)"),
-    "followers_min": N_("at least {values} followers (“{words}”)"),
-    "followers_max": N_("at most {values} followers (“{words}”)"),
+#: A filter by its field, in words.
+_FILTER_WORDS = {
+    "platforms": N_("platform"),
+    "tiers": N_("tier"),
+    "niches": N_("niche"),
+    "countries": N_("country"),
+    "languages": N_("language"),
+    "followers_min": N_("least followers"),
+    "followers_max": N_("most followers"),
+    "min_authenticity": N_("minimum authenticity"),
 }
-_PROPER = {"tiktok": "TikTok", "instagram": "Instagram", "youtube": "YouTube", "facebook": "Facebook"}
 
 
-class BriefError(ValueError):
-    """A brief that cannot be read; the message names the file and the field."""
-
-
-class Brief(Filters):
-    """What a campaign wants.
+@dataclass(frozen=True)
+class Reading:
+    """A brief as it was read.
 
     Attributes
     ----------
-    text : str
-        The brief in words, in any language.
-    k : int
-        Creators wanted.
-    name, brand_id, budget, currency, goal
-        Columns of a brief that the ranking carries along and does not use.
+    brief : Brief
+        With the filters that its words ask for.
+    wanted : Wanted
+    found : tuple of Read
+        What was read from the words and holds.
+    vector : BriefVector
+    missing : {"", "empty_brief", "unknown_words", "nothing_written"}
+        Why no fit can be told.
     """
 
-    text: Annotated[str, Field(max_length=LONGEST_BRIEF)] = ""
-    k: Annotated[int, Field(ge=1, le=MOST_CREATORS)] = 20
-    name: Annotated[str, Field(max_length=500)] = ""
-    brand_id: Annotated[str, Field(max_length=200)] = ""
-    budget: Annotated[float, Field(ge=0)] | None = None
-    currency: Annotated[str, Field(max_length=10)] = ""
-    goal: Annotated[str, Field(max_length=500)] = ""
+    brief: Brief
+    wanted: Wanted
+    found: tuple[Read, ...]
+    vector: BriefVector
+    missing: Missing
+
+    @property
+    def niches(self) -> tuple[str, ...]:
+        """Niches that were read, the strongest first."""
+        return () if self.missing else self.vector.niches
 
 
-#: Columns of the `briefs` table under another name here.
-_FIELD_OF = {"brief": "text", "niche": "niches"}
-_LISTS = ("platforms", "tiers", "niches", "countries", "languages")
-_SEPARATOR = re.compile(r"[,;|]")
-_ENDINGS = (".json", ".toml", ".txt")
-
-
-def _split(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    return [part.strip() for part in _SEPARATOR.split(value) if part.strip()]
-
-
-def make_brief(fields: Mapping[str, Any], *, source: str = "the brief") -> Brief:
-    """Make a brief of the columns of a `briefs` row, lists as lists or as text with commas.
-
-    Raises
-    ------
-    BriefError
-        Naming every field that is unknown or wrong.
-    """
-    values: dict[str, Any] = {}
-    for name, value in fields.items():
-        field = _FIELD_OF.get(name, name)
-        if field in values:
-            message = f"{source}: {name} and {field} say the same thing twice"
-            raise BriefError(message)
-        if value is not None:
-            values[field] = _split(value) if field in _LISTS else value
-    try:
-        return Brief.model_validate(values)
-    except ValidationError as error:
-        known = ", ".join([*_FIELD_OF, *(name for name in Brief.model_fields if name not in _FIELD_OF.values())])
-        named = {field: name for name, field in _FIELD_OF.items() if name in fields}
-        lines = []
-        for problem in error.errors():
-            field = str(problem["loc"][0])
-            what = f"unknown; a brief has {known}" if problem["type"] == "extra_forbidden" else problem["msg"]
-            lines.append(f"{source}: {named.get(field, field)}: {what}")
-        raise BriefError("\n".join(dict.fromkeys(lines))) from error
-
-
-def _parse(path: Path, text: str) -> Brief:
-    if path.suffix.lower() == ".txt":
-        return make_brief({"text": text}, source=str(path))
-    try:
-        fields = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
-    except ValueError as error:
-        message = f"{path}: not {path.suffix[1:].upper()}: {error}"
-        raise BriefError(message) from error
-    if not isinstance(fields, dict):
-        message = f"{path}: expected one brief, an object with its fields"
-        raise BriefError(message)
-    return make_brief(fields, source=str(path))
-
-
-def read_brief(text_or_file: str) -> Brief:
-    """Read a brief from its text, or from a .json, .toml or .txt file.
-
-    Raises
-    ------
-    BriefError
-        Where the file is missing or cannot be read, or a field is unknown or wrong.
-    """
-    if not text_or_file.lower().endswith(_ENDINGS) or "\n" in text_or_file:
-        return make_brief({"text": text_or_file})
-    path = Path(text_or_file)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        message = f"{path}: no such file"
-        raise BriefError(message) from error
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"{path}: cannot be read as UTF-8 text: {error}"
-        raise BriefError(message) from error
-    return _parse(path, text)
+def read(catalogue: Catalogue, brief: Brief) -> Reading:
+    """Read a brief for a catalogue."""
+    filled, wanted, found = with_text(brief)
+    vector = catalogue.profiles.read(brief.text, brief.niches)
+    written = bool(words_of(brief.text) or brief.niches)
+    missing: Missing = "" if written and vector.known else "unknown_words" if written else "empty_brief"
+    return Reading(filled, wanted, found, vector, missing)
 
 
 @dataclass(frozen=True)
@@ -187,12 +130,16 @@ class Shortlist:
         The first `k` creators, best first; columns `RANKED_COLUMNS`.
     candidates : int
         Creators that passed the filters.
-    fit_missing : {"", "empty_brief", "unknown_words"}
+    fit_missing : {"", "empty_brief", "unknown_words", "nothing_written"}
         Why no fit could be told; the order is then by authenticity alone and `fit` is NaN.
     niches : tuple of str
         Niches that were read from the brief, the strongest first.
     read : tuple of Read
-        Filters that were read from the words of the brief and hold.
+        Filters and wishes that were read from the words of the brief and hold.
+    passing : mapping of str to int
+        Where nobody passes all filters: how many each lets through on its own.
+    ranker : str
+        What the fit comes from: "prior", or the version of the fit model.
     """
 
     frame: pd.DataFrame
@@ -200,58 +147,33 @@ class Shortlist:
     fit_missing: Missing
     niches: tuple[str, ...] = ()
     read: tuple[Read, ...] = ()
+    passing: Mapping[str, int] = field(default_factory=dict)
+    ranker: str = PRIOR
 
     def note(self, language: Language = "en") -> str:
         """Say what was read from the brief, and why nobody is listed or there is no fit."""
         words = words_for(language)
-        said = [self._say_fit(words), *([_say_read(self.read, words)] if self.read else [])]
+        said = [self._say_fit(words), say_read(self.read, words)]
         return "; ".join(sentence for sentence in said if sentence)
 
     def _say_fit(self, words: Words) -> str:
         if not self.candidates:
+            alone = ", ".join(f"{words.say(_FILTER_WORDS[name])} {count:,}" for name, count in self.passing.items())
+            if alone:
+                return words.say(
+                    N_("no creator of the catalogue passes the filters; alone each lets through: {alone}"), alone=alone
+                )
             return words.say(N_("no creator of the catalogue passes the filters"))
         if self.fit_missing:
             return words.say(_MISSING_WORDS[self.fit_missing])
         if self.niches:
             named = ", ".join(words.niche(niche) for niche in self.niches[:_NICHES_SHOWN])
             return words.say(N_("the brief was read as: {niches}"), niches=named)
-        if self.frame["fit"].max() < WEAK_FIT:
+        if self.ranker == PRIOR and self.frame["fit"].max() < WEAK_FIT:
             return words.say(
                 N_("the brief names no niche that is known here and no creator comes close: fit says little")
             )
         return ""
-
-
-def _say_read(found: Sequence[Read], words: Words) -> str:
-    """What was read as filters, and from which words, so that a wrong reading is seen."""
-    parts = []
-    for field, name in _READ_WORDS.items():
-        own = [one for one in found if one.field == field]
-        if own:
-            values = ", ".join(
-                words.count(one.value) if isinstance(one.value, int) else _PROPER.get(one.value, one.value)
-                for one in own
-            )
-            quoted = ", ".join(dict.fromkeys(one.words for one in own))
-            parts.append(words.say(name, values=values, words=quoted))
-    return words.say(N_("only those are listed that the words of the brief ask for: {parts}"), parts="; ".join(parts))
-
-
-def with_text(brief: Brief) -> tuple[Brief, tuple[Read, ...]]:
-    """A brief with the filters that its text says in words, and what was read; a field that is given stands.
-
-    Countries are not filtered by: a place may be what a campaign is about.
-    """
-    given = {field for field in ("platforms", "tiers") if getattr(brief, field)}
-    if brief.tiers or brief.followers_min is not None or brief.followers_max is not None:
-        given |= {"followers_min", "followers_max", "tiers"}
-    found = [one for one in read_brief_text(brief.text) if one.field in _READ_WORDS and one.field not in given]
-    values: dict[str, Any] = {
-        field: tuple(one.value for one in found if one.field == field) for field in ("platforms", "tiers")
-    }
-    values |= {one.field: one.value for one in found if one.field in ("followers_min", "followers_max")}
-    read = {field: value for field, value in values.items() if value not in ((), None)}
-    return (brief.model_copy(update=read), tuple(found)) if read else (brief, ())
 
 
 def order(fit: np.ndarray, authenticity: np.ndarray, k: int | None = None) -> np.ndarray:
@@ -273,100 +195,78 @@ def order(fit: np.ndarray, authenticity: np.ndarray, k: int | None = None) -> np
     return rows[np.lexsort((rows, -authenticity[rows], -score[rows]))][:k]
 
 
-def _say_evidence(row: Mapping[str, Any], words: Words) -> list[str]:
-    """One sentence for every flagged head, the head with the strongest evidence first."""
-    items = json.loads(row["evidence"]) if pd.notna(row["evidence"]) else []
-    flagged = _flagged(row)
-    strongest = {head: item for item in reversed(items) if (head := item["head"]) in flagged}
-    ranked = list(dict.fromkeys([*(item["head"] for item in items if item["head"] in flagged), *flagged]))
-    said = []
-    for head in ranked:
-        sentence = words.head(head)
-        said.append(f"{sentence}: {words.evidence(strongest[head])}" if head in strongest else sentence)
-    return said
+@dataclass(frozen=True)
+class Fitted:
+    """How well some creators fit a brief.
 
-
-def _flagged(row: Mapping[str, Any]) -> list[str]:
-    return [head for head in HEADS if pd.notna(row[f"{head}_flagged"]) and bool(row[f"{head}_flagged"])]
-
-
-def _say_likeliest(row: Mapping[str, Any], words: Words) -> str:
-    """The head that lowers authenticity most although none is above its threshold."""
-    likeliest = max(HEADS, key=lambda head: np.nan_to_num(row[f"{head}_probability"]))
-    return words.say(
-        N_("{signals}: {probability}, below the threshold"),
-        signals=words.head(likeliest),
-        probability=words.percent(row[f"{likeliest}_probability"]),
-    )
-
-
-def why_not_assessed(row: Mapping[str, Any], words: Words) -> str:
-    """Why no head of a creator could be assessed, in short: how little of its history is known."""
-    return words.say(
-        N_("too little history: {posts} posts, {days} days of follower counts"),
-        posts=words.count(row["coverage_posts"]),
-        days=words.count(row["coverage_days"]),
-    )
-
-
-def reasons(
-    row: Mapping[str, Any], matched: tuple[str, ...], words: Words, niches: Sequence[tuple[str, float]] = ()
-) -> list[str]:
-    """Reasons for a creator's place, the most important first.
-
-    Parameters
+    Attributes
     ----------
-    row : mapping
-        Row of a score frame by column.
-    matched : tuple of str
-        Words of the brief that its texts share.
-    niches : sequence of (str, float)
-        Niches of the brief that it writes about, and what part of its words on any niche.
+    rows : ndarray of int64, shape (n,)
+        Their positions in the catalogue.
+    fit : ndarray of float64, shape (n,)
+        In [0, 1]; all NaN where the brief cannot be compared.
+    matches : dict of str to ndarray of float64
+        By the names of `features.match.WEIGHTS`.
     """
-    said = _say_evidence(row, words)
-    if np.isnan(row["authenticity"]):
-        said.append(words.say(N_("not assessed: {why}"), why=why_not_assessed(row, words)))
-    if niches:
-        parts = ", ".join(f"{words.niche(name)} ({words.percent(part)})" for name, part in niches)
-        said.append(words.say(N_("writes about: {niches}"), niches=parts))
-    if matched:
-        said.append(words.say(N_("matches the brief in: {words}"), words=", ".join(matched)))
-    if row["authenticity"] < DOUBTED and not _flagged(row):
-        said.insert(0, _say_likeliest(row, words))
-    if not said:
-        said.append(words.say(N_("no signals above the thresholds")))
-    return said
+
+    rows: np.ndarray
+    fit: Floats
+    matches: dict[str, Floats]
 
 
-def shortlist(catalogue: Catalogue, brief: Brief, language: Language = "en") -> Shortlist:
+def fit_of(catalogue: Catalogue, reading: Reading, rows: np.ndarray, model: FitModel | None = None) -> Fitted:
+    """Fit of some creators, by the fit model or, where there is none, by likeness × what the brief asks for is met."""
+    texts = [catalogue.written[row] for row in rows]
+    matches = match_signals(reading.wanted, catalogue.facts.iloc[rows], texts)
+    if reading.missing:
+        return Fitted(rows, np.full(len(rows), np.nan), matches)
+    vectors = catalogue.profiles.vectors[rows]
+    if model is None:
+        likeness = catalogue.profiles.likeness(vectors, reading.vector.vector).astype(np.float64)
+        return Fitted(rows, likeness * met(matches), matches)
+    shares = catalogue.niche_shares.to_numpy()[rows]
+    return Fitted(rows, model.fit(reading.vector, vectors, shares, matches), matches)
+
+
+def shortlist(
+    catalogue: Catalogue, brief: Brief, language: Language = "en", model: FitModel | None = None
+) -> Shortlist:
     """Rank the creators of a catalogue that a brief asks for; see `Shortlist`.
 
     `score` is fit × authenticity, with the `base_authenticity` of the model where `authenticity_assessed` is
-    false; where no fit can be told, `fit` is NaN and `score` the authenticity. Fit depends on nothing but what is
-    written, so that a creator's place never falls when its authenticity rises.
+    false; where no fit can be told, `fit` is NaN and `score` the authenticity.
 
     Parameters
     ----------
     language : {"en", "vi"}
         Language of the reasons.
+    model : FitModel, optional
+        What collaborations have taught; without it the prior ranks.
     """
-    brief, filters = with_text(brief)
-    read = catalogue.profiles.read(brief.text, brief.niches)
-    written = bool(words_of(brief.text))
-    missing: Missing = "" if written and read.known else "unknown_words" if written else "empty_brief"
-    candidates = np.flatnonzero(catalogue.mask(brief))
-    fit = (
-        np.full(len(candidates), np.nan)
-        if missing
-        else catalogue.profiles.similarities(read)[candidates].astype(np.float64)
+    reading = read(catalogue, brief)
+    wanted = reading.brief.k
+    candidates = np.flatnonzero(catalogue.mask(reading.brief))
+    assumed = assumed_authenticity(catalogue)
+    if reading.missing:
+        likeness = np.ones(len(candidates))
+    else:
+        likeness = catalogue.profiles.similarities(reading.vector)[candidates].astype(np.float64)
+    first = order(likeness, assumed[candidates], max(RETRIEVED, RETRIEVED_FOR_EACH * wanted))
+    fitted = fit_of(catalogue, reading, candidates[first], model)
+    known = np.ones(len(first)) if reading.missing else fitted.fit
+    authentic = assumed[fitted.rows]
+    best = order(known, authentic, wanted)
+    frame = _ranked(catalogue, reading, fitted, best, words_for(language), model)
+    frame = frame.assign(fit=fitted.fit[best], score=(known * authentic)[best])
+    return Shortlist(
+        frame.loc[:, list(RANKED_COLUMNS)],
+        len(candidates),
+        reading.missing,
+        reading.niches,
+        reading.found,
+        {} if len(candidates) else catalogue.passing(reading.brief),
+        PRIOR if model is None else model.version,
     )
-    known_fit = np.ones(len(candidates)) if missing else fit
-    assumed = assumed_authenticity(catalogue)[candidates]
-    best = order(known_fit, assumed, brief.k)
-    niches = () if missing else read.niches
-    frame = _ranked(catalogue, candidates[best], brief.text, niches, words_for(language))
-    frame = frame.assign(fit=fit[best], score=(known_fit * assumed)[best])
-    return Shortlist(frame.loc[:, list(RANKED_COLUMNS)], len(candidates), missing, niches, filters)
 
 
 def lookalikes(
@@ -402,13 +302,20 @@ def lookalikes(
     mask = catalogue.mask(filters)
     mask[rows] = False
     candidates = np.flatnonzero(mask)
-    fit = catalogue.profiles.alike(rows)[candidates].astype(np.float64)
-    assumed = assumed_authenticity(catalogue)[candidates]
-    best = order(fit, assumed, k)
+    vector = catalogue.profiles.middle(rows)
     niches = _niches_of(catalogue, rows)
-    frame = _ranked(catalogue, candidates[best], "", niches, words_for(language))
-    frame = frame.assign(fit=fit[best], score=(fit * assumed)[best])
-    return Shortlist(frame.loc[:, list(RANKED_COLUMNS)], len(candidates), "", niches)
+    middle = BriefVector(vector, niches, catalogue.niche_shares.iloc[rows].mean().to_numpy())
+    missing: Missing = "" if middle.known else "nothing_written"
+    reading = Reading(Brief(), Wanted(), (), middle, missing)
+    likeness = catalogue.profiles.products(vector)[candidates].astype(np.float64)
+    known = np.ones(len(candidates)) if missing else likeness
+    assumed = assumed_authenticity(catalogue)[candidates]
+    first = order(known, assumed, k)
+    fitted = fit_of(catalogue, reading, candidates[first])
+    frame = _ranked(catalogue, reading, fitted, np.arange(len(first)), words_for(language))
+    fit = np.full(len(first), np.nan) if missing else likeness[first]
+    frame = frame.assign(fit=fit, score=(known * assumed)[first])
+    return Shortlist(frame.loc[:, list(RANKED_COLUMNS)], len(candidates), missing, niches)
 
 
 def _niches_of(catalogue: Catalogue, rows: Sequence[int]) -> tuple[str, ...]:
@@ -423,18 +330,73 @@ def assumed_authenticity(catalogue: Catalogue) -> np.ndarray:
     return np.asarray(frame["authenticity"].fillna(frame["base_authenticity"]).to_numpy(dtype=np.float64))
 
 
-def _ranked(catalogue: Catalogue, rows: np.ndarray, text: str, niches: Sequence[str], words: Words) -> pd.DataFrame:
-    frame = catalogue.frame.iloc[rows].reset_index(drop=True)
-    matched = catalogue.texts.match(text).words(rows.tolist())
-    shares = catalogue.niche_shares.iloc[rows][list(niches)]
-    said = []
-    for row, found, own in zip(records(frame), matched, shares.to_dict("records"), strict=True):
-        told = [(str(name), part) for name, part in own.items() if part >= _NICHE_PART]
-        said.append(reasons(row, found, words, sorted(told, key=lambda one: -one[1])[:_NICHES_SHOWN]))
+def grounds(
+    catalogue: Catalogue,
+    reading: Reading,
+    fitted: Fitted,
+    places: np.ndarray,
+    model: FitModel | None = None,
+) -> list[Grounds]:
+    """What the fit of some of the fitted creators stands on, by their places among them."""
+    rows = fitted.rows[places]
+    texts = [catalogue.written[row] for row in rows]
+    matched = shared_words(reading.brief.text, texts, catalogue.rarity)
+    shares = catalogue.niche_shares.iloc[rows][list(reading.niches)].to_dict("records")
+    quotes = [""] * len(rows) if reading.missing else _quotes(catalogue, reading.vector, texts)
+    precedents = (
+        [None] * len(rows)
+        if model is None or reading.missing
+        else model.precedents(reading.vector, catalogue.profiles.vectors[rows])
+    )
+    found = []
+    for number, facts in enumerate(records(catalogue.facts.iloc[rows])):
+        niches = [(str(name), part) for name, part in shares[number].items() if part >= _NICHE_PART]
+        found.append(
+            Grounds(
+                matched[number],
+                sorted(niches, key=lambda one: -one[1])[:_NICHES_SHOWN],
+                quotes[number],
+                facts,
+                {name: float(values[places[number]]) for name, values in fitted.matches.items()},
+                precedents[number],
+            )
+        )
+    return found
+
+
+def _quotes(catalogue: Catalogue, brief: BriefVector, texts: Sequence[str]) -> list[str]:
+    """The line of each text that is closest to a brief, empty where none comes close."""
+    lines = [[line.strip() for line in text.splitlines() if len(line.split()) > 2][:_LINES] for text in texts]
+    likeness = catalogue.profiles.line_likeness([line for own in lines for line in own], brief)
+    found, start = [], 0
+    for own in lines:
+        parts = likeness[start : start + len(own)]
+        start += len(own)
+        best = int(parts.argmax()) if len(own) else -1
+        close = best >= 0 and parts[best] >= _LEAST_LIKENESS
+        line = own[best] if close else ""
+        found.append(line if len(line) <= _QUOTED else f"{line[:_QUOTED].rstrip()}…")
+    return found
+
+
+def _ranked(
+    catalogue: Catalogue,
+    reading: Reading,
+    fitted: Fitted,
+    places: np.ndarray,
+    words: Words,
+    model: FitModel | None = None,
+) -> pd.DataFrame:
+    frame = catalogue.frame.iloc[fitted.rows[places]].reset_index(drop=True)
+    stands_on = grounds(catalogue, reading, fitted, places, model)
+    said = [
+        reasons(row, words, own, reading.wanted, reading.brief.name)
+        for row, own in zip(records(frame), stands_on, strict=True)
+    ]
     return frame.assign(
         rank=np.arange(1, len(frame) + 1),
         authenticity_assessed=frame["authenticity"].notna(),
         reason=pd.Series([one[0] for one in said], dtype="str"),
         reasons=pd.Series([REASON_SEPARATOR.join(one) for one in said], dtype="str"),
-        matched_words=pd.Series([", ".join(found) for found in matched], dtype="str"),
+        matched_words=pd.Series([", ".join(own.matched) for own in stands_on], dtype="str"),
     )

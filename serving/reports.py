@@ -9,7 +9,8 @@ import pandas as pd
 from features.signals import SIGNALS
 from features.tables import HEADS
 from serving.catalogue import SHARED_COUNTS, Catalogue, records
-from serving.ranking import REASON_SEPARATOR, Shortlist
+from serving.ranking import Shortlist
+from serving.reasons import REASON_SEPARATOR
 from serving.schemas import (
     CheckedEvidence,
     Coverage,
@@ -20,6 +21,7 @@ from serving.schemas import (
     InauthenticShare,
     ModelInfo,
     Ranked,
+    ReadValue,
     RecommendResponse,
     Report,
     ScoreResponse,
@@ -194,6 +196,9 @@ def recommend_response(catalogue: Catalogue, found: Shortlist, words: Words) -> 
         creators=[_ranked(row) for row in records(found.frame)],
         candidates=found.candidates,
         note=found.note(words.language),
+        niches=list(found.niches),
+        read=[ReadValue(field=one.field, value=one.value, words=one.words) for one in found.read],
+        fit_model=found.ranker,
         warnings=catalogue_warnings(catalogue, words),
         simulated=catalogue.simulated,
         notice=catalogue_notice(catalogue, words),

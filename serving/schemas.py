@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
+from serving.briefs import LONGEST_BRIEF, Wishes
 from serving.catalogue import Filters, Platform, SharedCount
-from serving.ranking import LONGEST_BRIEF
 from serving.words import Language
 
 #: Histories of one request.
@@ -215,6 +215,7 @@ class RecommendRequest(_Model):
             "example": {
                 "brief": "Tìm reviewer mỹ phẩm cho da dầu, serum dưỡng ẩm",
                 "filters": {"platforms": ["instagram", "tiktok"], "tiers": ["micro"], "min_authenticity": 0.7},
+                "wishes": {"roles": ["reviewer"], "competitors": ["The Face Shop"], "must_not_words": ["giảm cân"]},
                 "k": 10,
                 "language": "vi",
             }
@@ -223,6 +224,7 @@ class RecommendRequest(_Model):
 
     brief: Annotated[str, Field(max_length=LONGEST_BRIEF)]
     filters: Filters = Filters()
+    wishes: Wishes = Wishes()
     k: Annotated[int, Field(ge=1, le=MOST_RANKED)] = 20
     language: Language = "en"
 
@@ -359,11 +361,22 @@ class Ranked(_Model):
     niche: str | None
     authenticity: Estimate
     assessed: bool = Field(description="Where false, the place assumes the base rate of authenticity.")
-    fit: Fraction | None = Field(description="Cosine of brief and texts; null where it cannot be told.")
+    fit: Fraction | None = Field(
+        description="How well the creator suits the brief: likeness of texts times the part of the wishes that is met, "
+        "or what the fit model tells; null where it cannot be told."
+    )
     score: Fraction
     reasons: list[str]
     as_of: datetime | None
     model: ModelInfo
+
+
+class ReadValue(_Model):
+    """One thing that was read from the words of a brief."""
+
+    field: str
+    value: str | int
+    words: str = Field(description="Of the brief, as it writes them.")
 
 
 class RecommendResponse(_Answer):
@@ -371,5 +384,8 @@ class RecommendResponse(_Answer):
 
     creators: list[Ranked]
     candidates: int = Field(description="Creators that passed the filters.")
-    note: str = Field(description="Why there is no fit; empty where there is.")
+    note: str = Field(description="How the brief was read, and why there is no fit where there is none; in words.")
+    niches: list[str] = Field(description="Niches that were read from the brief, the strongest first.")
+    read: list[ReadValue] = Field(description="Filters and wishes that were read from the words of the brief.")
+    fit_model: str = Field(description="Version of the fit model, or prior.")
     warnings: list[str]

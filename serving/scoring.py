@@ -10,6 +10,7 @@ import pandas as pd
 from features.content import profile_texts
 from features.coordination import Crowd
 from features.evidence import evidence_rows
+from features.facts import creator_facts
 from features.histories import Events, Histories, make_histories
 from features.peers import Peers, PeersError, peer_position
 from features.signals import compute_signals, registry_hash
@@ -208,6 +209,7 @@ def score_tables(
     frame = (
         _profiles(histories)
         .join(_with_reasons(scores, evidence, loaded.model.heads))
+        .join(creator_facts(tables, histories, signals, imported_at=imported_at))
         .assign(
             checked=_checked(scores, tables, loaded, as_of, imported_at),
             growth_28d=signals["follower_growth_28d"],

@@ -18,10 +18,11 @@ from starlette.responses import Response
 import features  # noqa: F401 - a bento packs what its service imports at module level
 from features.histories import latest_knowledge
 from features.tables import TableError, check_tables
+from serving.briefs import Brief
 from serving.catalogue import Catalogue, CatalogueError, catalogue_paths, check_scores, read_catalogue
 from serving.limits import BodyLimit, FrontDoor, Places, WorkLimit, problem, refusal
-from serving.models import LoadedModel, load_champion
-from serving.ranking import Brief, shortlist
+from serving.models import LoadedModel, load_champion, load_ranker
+from serving.ranking import shortlist
 from serving.reports import recommend_response, score_response
 from serving.requests import located, tables_of
 from serving.review.app import make_review_app
@@ -29,6 +30,7 @@ from serving.schemas import RecommendRequest, RecommendResponse, ScoreRequest, S
 from serving.scoring import score_tables
 from serving.words import words_for
 from training.authenticity import ModelMismatchError
+from training.fit_model import FitModel
 from training.tracking import CorruptModelError, ModelNotFoundError
 
 # read when bentoml first reports its use, which is after this module is imported
@@ -94,6 +96,7 @@ class Loaded:
     model_trouble: str
     catalogue: Catalogue | None
     catalogue_trouble: str
+    ranker: FitModel | None
 
 
 def load() -> Loaded:
@@ -112,7 +115,10 @@ def load() -> Loaded:
     except CatalogueError as error:
         catalogue_trouble = f"no catalogue: {error}"
         log.warning(catalogue_trouble)
-    return Loaded(model, model_trouble, catalogue, catalogue_trouble)
+    ranker, ranker_trouble = load_ranker()
+    if ranker_trouble:
+        log.warning(ranker_trouble)
+    return Loaded(model, model_trouble, catalogue, catalogue_trouble, ranker)
 
 
 def _answer(make: Callable[[], T]) -> T:
@@ -147,10 +153,13 @@ def score_histories(request: ScoreRequest, model: LoadedModel, now: pd.Timestamp
     return _answer(lambda: score_response(in_order, words_for(request.language)))
 
 
-def recommend_creators(request: RecommendRequest, catalogue: Catalogue) -> RecommendResponse:
-    """Rank the creators of a catalogue for the brief of a request."""
-    brief = Brief(text=request.brief, k=request.k, **request.filters.model_dump())
-    found = shortlist(catalogue, brief, request.language)
+def recommend_creators(
+    request: RecommendRequest, catalogue: Catalogue, ranker: FitModel | None = None
+) -> RecommendResponse:
+    """Rank the creators of a catalogue for the brief of a request, by the fit model where there is one."""
+    asked = {"k": request.k} if "k" in request.model_fields_set else {}
+    fields = request.filters.model_dump() | request.wishes.model_dump() | asked
+    found = shortlist(catalogue, Brief(text=request.brief, **fields), request.language, ranker)
     return _answer(lambda: recommend_response(catalogue, found, words_for(request.language)))
 
 
@@ -169,6 +178,7 @@ class RealReach:
         self.limiter = anyio.CapacityLimiter(_AT_ONCE)
         review.state.catalogue = self.loaded.catalogue
         review.state.trouble = self.loaded.catalogue_trouble
+        review.state.model = self.loaded.ranker
         review.state.limiter = self.limiter
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
@@ -197,7 +207,10 @@ class RealReach:
         catalogue = self.loaded.catalogue
         if catalogue is None:
             return cast("RecommendResponse", problem(503, self.loaded.catalogue_trouble))
-        return await self._answer(body, RecommendRequest, lambda request: recommend_creators(request, catalogue))
+        ranker = self.loaded.ranker
+        return await self._answer(
+            body, RecommendRequest, lambda request: recommend_creators(request, catalogue, ranker)
+        )
 
 
 _service = cast("Any", RealReach)  # the decorators made a bentoml service of the class, unknown to its types

@@ -101,6 +101,20 @@ ONLY_WITHOUT_WORDS: dict[str, str] = {
 }
 
 
+#: Roles by their names in `features/norms/roles.toml`.
+ROLE_WORDS: dict[str, str] = {
+    "koc": N_("KOC"),
+    "reviewer": N_("reviewer"),
+    "rising_creator": N_("rising creator"),
+    "hot_teen": N_("hot teen"),
+    "model": N_("model"),
+    "seeder": N_("seeder"),
+    "blogger": N_("blogger"),
+    "ordinary_user": N_("ordinary user"),
+    "vlogger": N_("vlogger"),
+}
+
+
 class Words:
     """Everything that is said in one language."""
 
@@ -181,6 +195,10 @@ class Words:
         """Name of a niche; as it stands where the taxonomy does not know it."""
         niche = read_taxonomy().get(name)
         return name if niche is None else (niche.vietnamese if self.language == "vi" else niche.english).lower()
+
+    def role(self, name: str) -> str:
+        """What a creator does on its platform; as it stands where it is none of those known."""
+        return self.say(ROLE_WORDS.get(name, name))
 
     def window(self, signal: str) -> str:
         """The part of the history that a signal was computed from; empty where the registry does not know it."""

@@ -14,13 +14,14 @@ from importlib import resources
 import numpy as np
 import pandas as pd
 from scipy.stats import bootstrap
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from features.content import profile_texts
 from features.histories import latest_knowledge
 from features.profiles import ProfileSpace
 from features.tables import Tables
 from features.taxonomy import niche_of_label, wider_niches
-from features.terms import TextIndex
+from features.terms import terms_of
 from features.vectors import embed
 
 #: Length of the lists that are compared, and the overlap that issue 6 asks for.
@@ -117,19 +118,21 @@ def benchmark_briefs(
     texts, labels = [], []
     for name, tables in sources.items():
         as_of = latest_knowledge(tables, pd.Timestamp.now("UTC"))
-        written = profile_texts(tables, as_of, imported_at=as_of)
+        own = profile_texts(tables, as_of, imported_at=as_of)
         told = tables["creators"].set_index("creator_id")
         niches = told["niche"] if "niche" in told else pd.Series(None, index=told.index, dtype="str")
-        texts.append(written)
-        labels.append(niches.reindex(written.index).map(niche_of_label, na_action="ignore"))
-        progress(f"{name}: {len(written):,} creators, {int(labels[-1].notna().sum()):,} with a known niche")
+        texts.append(own)
+        labels.append(niches.reindex(own.index).map(niche_of_label, na_action="ignore"))
+        progress(f"{name}: {len(own):,} creators, {int(labels[-1].notna().sum()):,} with a known niche")
     profiles, known = pd.concat(texts, ignore_index=True), pd.concat(labels, ignore_index=True)
-    space, words, raw = ProfileSpace.fit(profiles), TextIndex.fit(profiles), embed(profiles)
+    space, raw = ProfileSpace.fit(profiles), embed(profiles)
+    words = TfidfVectorizer(analyzer=terms_of, sublinear_tf=True, dtype=np.float32)
+    written = words.fit_transform(profiles)
     chance = np.random.default_rng(seed)
     scorers: dict[str, Scorer] = {
         "fit": lambda text: space.similarities(space.read(text)),
         "vectors alone": lambda text: raw @ embed([text])[0],
-        "shared words (TF-IDF)": lambda text: np.nan_to_num(words.match(text).similarities),
+        "shared words (TF-IDF)": lambda text: (written @ words.transform([text]).T).toarray()[:, 0],
         "random": lambda text: chance.random(len(profiles)),
     }
     briefs = read_briefs()

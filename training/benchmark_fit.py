@@ -51,7 +51,7 @@ class FitBenchmark:
     gaps: pd.DataFrame
 
 
-def _popularity(train: Pairs, test: Pairs) -> Floats:
+def popularity(train: Pairs, test: Pairs) -> Floats:
     """How many training brands the creators nearest to each test creator worked with; the same for every brand."""
     counts = train.worked.sum(axis=0).astype(np.float64)
     alike = np.sum([cosine(test.creators.views[name], train.creators.views[name]) for name in train.creators.views], 0)
@@ -89,7 +89,7 @@ def _untrained(train: Pairs, test: Pairs, seed: int) -> dict[str, Floats]:
     alike = Affinity.fit(train.briefs, train.creators, train.worked).similarities(test.briefs, test.creators)
     return {
         "random": np.random.default_rng(seed).random(test.relevance.shape),
-        "popularity": _popularity(train, test),
+        "popularity": popularity(train, test),
         **{f"cosine of {name}": values for name, values in cosines.items()},
         SUM: np.sum(list(cosines.values()), axis=0),
         PRIOR: against_rivals(alike[VIEWS]),

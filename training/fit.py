@@ -21,6 +21,8 @@ from training.affinity import Affinity
 
 #: Relevance of a pair: nothing known, a creator of the brand's category, worked together, and delivered.
 OTHER, SAME_CATEGORY, WORKED, DELIVERED = 0, 1, 2, 3
+#: Position of a pair that nobody was shown in a list.
+NOT_SHOWN = 0
 
 
 Objective = Literal["lambdarank", "binary"]
@@ -87,6 +89,39 @@ class Pairs:
             tuple(self.categories[brief] for brief in briefs),
             {name: values[np.ix_(briefs, creators)] for name, values in self.extras.items()},
         )
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What analysts decided on creators that they were shown for a brand.
+
+    Attributes
+    ----------
+    briefs, creators : ndarray of int64, shape (decisions,)
+        Positions in the `Pairs` that they belong to.
+    wanted : ndarray of bool, shape (decisions,)
+    positions : ndarray of int64, shape (decisions,)
+        Place in the list that was shown, from 1; 0 where not known.
+    """
+
+    briefs: np.ndarray
+    creators: np.ndarray
+    wanted: np.ndarray
+    positions: np.ndarray
+
+    @classmethod
+    def none(cls) -> Self:
+        """No decision."""
+        nothing = np.empty(0, dtype=np.int64)
+        return cls(nothing, nothing, nothing.astype(bool), nothing)
+
+    def __len__(self) -> int:
+        return len(self.briefs)
+
+    def of(self, briefs: np.ndarray) -> "Decisions":
+        """Those on some briefs."""
+        kept = np.isin(self.briefs, briefs)
+        return Decisions(self.briefs[kept], self.creators[kept], self.wanted[kept], self.positions[kept])
 
 
 def grade(worked: np.ndarray, categories: Sequence[str], delivered: np.ndarray | None = None) -> np.ndarray:
@@ -216,17 +251,18 @@ class FitRanker:
 
 @dataclass(frozen=True)
 class _Rows:
-    """What the ranker learns from: signals (rows, signals), relevance (rows,), and rows of each brief."""
+    """What the ranker learns from: signals (rows, signals), relevance and position (rows,), and rows of each list."""
 
     signals: Floats
     relevance: np.ndarray
+    positions: np.ndarray
     groups: np.ndarray
 
 
-def _rows(pairs: Pairs, config: FitConfig, *, together: bool) -> _Rows:
-    """Signals of briefs left out, by what was fitted on the others."""
+def _rows(pairs: Pairs, config: FitConfig, decisions: Decisions, *, together: bool) -> _Rows:
+    """Signals of briefs left out, by what was fitted on the others; each list that was decided on is one of its own."""
     rng = np.random.default_rng(config.seed)
-    signals, relevance, groups = [], [], []
+    signals, relevance, positions, groups = [], [], [], []
     for repeat in range(config.repeats):
         for seen_briefs, seen_creators, briefs, creators in brand_folds(
             pairs, config.folds, config.seed * config.repeats + repeat
@@ -240,8 +276,18 @@ def _rows(pairs: Pairs, config: FitConfig, *, together: bool) -> _Rows:
                 if (grades[kept] >= WORKED).any():
                     signals.append(own[kept])
                     relevance.append(grades[kept])
+                    positions.append(np.full(kept.size, NOT_SHOWN))
                     groups.append(kept.size)
-    return _Rows(np.concatenate(signals), np.concatenate(relevance), np.array(groups))
+            for brief in briefs:
+                shown = decisions.of(brief)
+                if shown.wanted.any() and not shown.wanted.all():
+                    own = pairs.take(np.array([brief]), shown.creators)
+                    found = affinity.pair_signals(own.briefs, own.creators, own.categories, together=False)
+                    signals.append(np.stack([*found.values(), *own.extras.values()], axis=-1)[0])
+                    relevance.append(np.where(shown.wanted, WORKED, OTHER).astype(np.int8))
+                    positions.append(shown.positions)
+                    groups.append(len(shown))
+    return _Rows(np.concatenate(signals), np.concatenate(relevance), np.concatenate(positions), np.array(groups))
 
 
 def _kept(grades: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
@@ -255,7 +301,9 @@ def _kept(grades: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray
 def boost(rows: _Rows, config: FitConfig, seed: int, objective: Objective) -> lgb.Booster:
     """Fit one booster: LambdaRank, or a classifier of single pairs.
 
-    Every signal may only raise the score: more alike is never worse.
+    Every signal may only raise the score: more alike is never worse. Where creators were decided on in lists, it
+    learns besides how much a place near the top alone helps, and takes it out (LambdaRank's `position`, after Wang et
+    al., "Position bias estimation for unbiased learning to rank in personal search", 2018).
     """
     parameters: dict[str, Any] = {
         "objective": objective,
@@ -273,16 +321,21 @@ def boost(rows: _Rows, config: FitConfig, seed: int, objective: Objective) -> lg
         "verbosity": -1,
     }
     if objective == "binary":
-        data = lgb.Dataset(rows.signals, label=rows.relevance >= WORKED)
+        # a classifier cannot take the place in a list out
+        own = rows.positions == NOT_SHOWN
+        data = lgb.Dataset(rows.signals[own], label=rows.relevance[own] >= WORKED)
     else:
         parameters |= {"lambdarank_truncation_level": config.truncation, "label_gain": list(config.gains)}
         data = lgb.Dataset(rows.signals, label=rows.relevance, group=rows.groups)
+        if (rows.positions != NOT_SHOWN).any():
+            data.set_position(rows.positions)
     return lgb.train(parameters, data, config.trees)
 
 
 def fit_ranker(
     pairs: Pairs,
     config: FitConfig | None = None,
+    decisions: Decisions | None = None,
     *,
     together: bool = False,
     objectives: Sequence[Objective] = OBJECTIVES,
@@ -293,6 +346,8 @@ def fit_ranker(
     ----------
     pairs : Pairs
     config : FitConfig, optional
+    decisions : Decisions, optional
+        On these pairs.
     together : bool
         Whether the briefs it will be asked for come as a whole and are rivals of each other; otherwise each comes
         alone and is compared with the known ones.
@@ -304,12 +359,13 @@ def fit_ranker(
     TooFewPairsError
         Where a fold would have no brand with a creator to judge by.
     """
-    return fit_rankers(pairs, config, together=together, objectives=[objectives])[0]
+    return fit_rankers(pairs, config, decisions, together=together, objectives=[objectives])[0]
 
 
 def fit_rankers(
     pairs: Pairs,
     config: FitConfig | None = None,
+    decisions: Decisions | None = None,
     *,
     together: bool = False,
     objectives: Sequence[Sequence[Objective]] = (OBJECTIVES,),
@@ -320,7 +376,7 @@ def fit_rankers(
     if active < 2 * config.folds:
         message = f"{active} brands with a collaboration: at least {2 * config.folds} are needed to leave some out"
         raise TooFewPairsError(message)
-    rows = _rows(pairs, config, together=together)
+    rows = _rows(pairs, config, decisions or Decisions.none(), together=together)
     seeds = [config.seed * config.boosters + number for number in range(config.boosters)]
     boosters: dict[Objective, list[lgb.Booster]] = {}
     spreads: dict[Objective, list[float]] = {}

@@ -194,24 +194,62 @@ def check_niche_gates(
         )
         gates.append(Gate(name, passed, low, limits[best], words))
     gates.append(_ceiling("calibration", _figure(measured, "ece"), ECE_CEILING, "calibration error of the niche told"))
-    return [*gates, _niches_not_worse(metadata, champion_metadata)]
+    return [*gates, _reaches_champion(metadata, champion_metadata, "macro_f1", "macro-F1", "creators")]
 
 
-def _niches_not_worse(metadata: Mapping[str, Any], champion: Mapping[str, Any] | None) -> Gate:
+def check_fit_gates(
+    metadata: Mapping[str, Any], champion_metadata: Mapping[str, Any] | None, current_inputs: str
+) -> list[Gate]:
+    """Hold a fit model against its gates.
+
+    Parameters
+    ----------
+    metadata, champion_metadata : mapping
+        As `training.fit_runs` writes them: `composite` has the figures of the ranker on brands and creators unseen in
+        training, `floors` those of each floor, with the ranker's gap to it on the same brands. None where there is no
+        champion.
+    current_inputs : str
+        What the code at hand hands to a ranker.
+    """
+    measured, floors = metadata.get("composite", {}), metadata.get("floors", {})
+    gates = [_registry(metadata, current_inputs)]
+    name = "AUC above its floors"
+    lows = {floor: _figure(row, "auc", "gap_low") for floor, row in floors.items()}
+    if not lows or any(math.isnan(low) for low in lows.values()):
+        gates.append(Gate(name, False, math.nan, 0.0, "the gap to a floor is not reported"))
+    else:
+        nearest = min(lows, key=lows.__getitem__)
+        passed = lows[nearest] > 0
+        words = (
+            f"lower bound of the gap in AUC to the floor {nearest} is {lows[nearest]:+.3f}, "
+            f"{'above' if passed else 'not above'} 0"
+        )
+        gates.append(Gate(name, passed, lows[nearest], 0.0, words))
+    gap = _figure(floors.get("prior"), "ndcg_at_10", "gap")
+    words = f"NDCG@10 less that of the prior: {gap:+.3f}"
+    gates.append(Gate("first ten not worse than the prior's", gap >= 0, gap, 0.0, words))
+    gates.append(_ceiling("calibration", _figure(measured, "ece"), ECE_CEILING, "calibration error of the fit told"))
+    return [*gates, _reaches_champion(metadata, champion_metadata, "auc", "AUC", "collaborations")]
+
+
+def _reaches_champion(
+    metadata: Mapping[str, Any], champion: Mapping[str, Any] | None, metric: str, called: str, of: str
+) -> Gate:
+    """Whether the upper bound of a figure reaches the champion's, where both were measured on the same data."""
     name = "not worse than champion"
     measured = metadata.get("composite", {})
-    value, high = (_figure(measured, "macro_f1", key) for key in ("value", "high"))
+    value, high = (_figure(measured, metric, key) for key in ("value", "high"))
     if champion is None:
         return Gate(name, True, value, math.nan, "there is no champion yet")
     if metadata.get("dataset_digest") != champion.get("dataset_digest"):
-        words = "not comparable: the champion was measured on other creators; held to the floors alone"
+        words = f"not comparable: the champion was measured on other {of}; held to the floors alone"
         return Gate(name, True, value, math.nan, words)
-    limit = _figure(champion.get("composite"), "macro_f1")
+    limit = _figure(champion.get("composite"), metric)
     if math.isnan(high) or math.isnan(limit):
-        return Gate(name, False, value, limit, "the macro-F1 of the model or of the champion is not reported")
+        return Gate(name, False, value, limit, f"the {called} of the model or of the champion is not reported")
     passed = high >= limit
     words = (
-        f"macro-F1 {value:.3f} (up to {high:.3f}) {'reaches' if passed else 'stays below'} the champion's {limit:.3f}"
+        f"{called} {value:.3f} (up to {high:.3f}) {'reaches' if passed else 'stays below'} the champion's {limit:.3f}"
     )
     return Gate(name, passed, value, limit, words)
 

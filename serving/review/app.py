@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 import anyio
 import anyio.to_thread
+import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import Field, ValidationError
@@ -21,11 +22,14 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from features.tables import HEADS, PLATFORMS, TIERS
+from serving.briefs import Brief
 from serving.catalogue import Catalogue, records
 from serving.limits import RETRY_AFTER, BusyError, PageHeaders, Places
-from serving.ranking import REASON_SEPARATOR, Brief, reasons, shortlist, why_not_assessed
+from serving.ranking import fit_of, grounds, read, shortlist
+from serving.reasons import REASON_SEPARATOR, reasons, why_not_assessed
 from serving.reports import catalogue_notice, catalogue_warnings, report, where_to_look
 from serving.words import LANGUAGES, N_, Language, Words, words_for
+from training.fit_model import FitModel
 
 _HERE = Path(__file__).parent
 _SIZES = (20, 50, 100)
@@ -173,9 +177,9 @@ def _shown_row(row: dict[str, Any], catalogue: Catalogue, words: Words) -> dict[
     return known | {"why": why, "shown": shown}
 
 
-def _shortlist(view: View, catalogue: Catalogue, brief: Brief) -> HTMLResponse:
+def _shortlist(view: View, catalogue: Catalogue, brief: Brief, model: FitModel | None) -> HTMLResponse:
     words = words_for(view.language)
-    found = shortlist(catalogue, brief, view.language)
+    found = shortlist(catalogue, brief, view.language, model)
     rows = [_shown_row(row, catalogue, words) for row in records(found.frame)]
     return _page(
         view,
@@ -196,14 +200,15 @@ def _shortlist(view: View, catalogue: Catalogue, brief: Brief) -> HTMLResponse:
     )
 
 
-def _creator(view: View, catalogue: Catalogue, creator_id: str) -> HTMLResponse:
+def _creator(view: View, catalogue: Catalogue, creator_id: str, model: FitModel | None) -> HTMLResponse:
     words = words_for(view.language)
     try:
         row = catalogue.creator(creator_id)
     except KeyError:
         return _not_found(view)
-    match = catalogue.texts.match(view.query.get("brief", ""))
-    position = catalogue.position(creator_id)
+    reading = read(catalogue, Brief(text=view.query.get("brief", "")[:LONGEST_IN_ADDRESS]))
+    fitted = fit_of(catalogue, reading, np.array([catalogue.position(creator_id)]), model)
+    stands_on = grounds(catalogue, reading, fitted, np.array([0]), model)[0]
     return _page(
         view,
         "creator.html",
@@ -211,8 +216,8 @@ def _creator(view: View, catalogue: Catalogue, creator_id: str) -> HTMLResponse:
         row={name: None if pd.isna(value) else value for name, value in row.items()},
         report=report(row, words),
         where_to_look=where_to_look,
-        reasons=reasons(row, match.words([position])[0], words),
-        fit=None if match.missing else float(match.similarities[position]),
+        reasons=reasons(row, words, stands_on, reading.wanted),
+        fit=None if reading.missing else float(fitted.fit[0]),
         why=why_not_assessed(row, words) if pd.isna(row["authenticity"]) else "",
         notice=words.notice(row["model_data"]),
         simulated=row["model_data"] == "simulated",
@@ -251,14 +256,16 @@ async def _show_shortlist(request: Request) -> Response:
         brief = view.brief()
     except ValidationError as error:
         return _wrong(view, error)
-    return await _in_work(request, partial(_shortlist, view, catalogue, brief))
+    return await _in_work(request, partial(_shortlist, view, catalogue, brief, request.app.state.model))
 
 
 async def _show_creator(request: Request) -> Response:
     view, catalogue = _view(request), request.app.state.catalogue
     if catalogue is None:
         return _no_catalogue(view, request.app.state.trouble)
-    return await _in_work(request, partial(_creator, view, catalogue, request.path_params["creator_id"]))
+    return await _in_work(
+        request, partial(_creator, view, catalogue, request.path_params["creator_id"], request.app.state.model)
+    )
 
 
 async def _show_nothing(request: Request) -> Response:
@@ -273,7 +280,7 @@ def make_review_app(catalogue: Catalogue | None = None, trouble: str = "", place
     catalogue : Catalogue, optional
         Creators to show; may be set later as `app.state.catalogue`.
     trouble : str
-        Why there is none; may be set later as `app.state.trouble`.
+        Why there is none; may be set later as `app.state.trouble`. The fit model is set as `app.state.model`.
     places : Places, optional
         Shared with other requests in work; its own where left out. `app.state.limiter`, a limiter of anyio, may be set
         later to share the threads as well.
@@ -289,6 +296,7 @@ def make_review_app(catalogue: Catalogue | None = None, trouble: str = "", place
     )
     app.state.catalogue = catalogue
     app.state.trouble = trouble
+    app.state.model = None
     app.state.places = places or Places()
     app.state.limiter = None
     return app

@@ -1,7 +1,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
@@ -134,7 +133,8 @@ def test_an_empty_catalogue_is_one(score_frame: pd.DataFrame) -> None:
     empty = Catalogue.of(score_frame.head(0))
     assert len(empty) == 0
     assert empty.mask(Filters(platforms=("tiktok",), languages=("vi",))).shape == (0,)
-    assert np.array_equal(empty.texts.match("serum").similarities, [])
+    assert len(empty.profiles) == 0
+    empty.prepare()
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from serving.briefs import Brief, BriefError, make_brief, read_brief
 from serving.catalogue import Catalogue, Filters
-from serving.ranking import (
-    RANKED_COLUMNS,
-    Brief,
-    BriefError,
-    lookalikes,
-    make_brief,
-    order,
-    read_brief,
-    shortlist,
-)
+from serving.ranking import RANKED_COLUMNS, lookalikes, order, shortlist
 
 fractions = st.floats(0, 1, allow_nan=False)
 
@@ -178,7 +170,11 @@ def test_reasons_are_neutral_and_carry_their_evidence(catalogue: Catalogue) -> N
         "signals consistent with bought followers: largest step up in followers against the usual spread: "
         "31.4× the usual spread (typically 0.5 to 4.2)"
     )
-    assert ranked["reasons"]["an"].split(" · ") == ["writes about: beauty (56%)", "matches the brief in: my pham"]
+    assert ranked["reasons"]["an"].split(" · ") == [
+        "writes about: beauty (56%)",
+        "matches the brief in: my pham",
+        "wrote: “Review mỹ phẩm cho da dầu, serum dưỡng ẩm mỗi tuần #skincare”",
+    ]
     assert ranked["matched_words"]["an"] == "my pham"
     assert ranked["reason"]["dung"] == "not assessed: too little history: 3 posts, 0 days of follower counts"
     assert ranked["reason"]["em"] == "no signals above the thresholds"
@@ -190,7 +186,11 @@ def test_reasons_in_vietnamese(catalogue: Catalogue) -> None:
         "dấu hiệu giống với việc mua người theo dõi: bước tăng người theo dõi lớn nhất so với biến động thường ngày: "
         "gấp 31,4 lần mức biến động thường thấy (thường từ 0,5 đến 4,2)"
     )
-    assert ranked["reasons"]["an"].split(" · ") == ["viết về: làm đẹp (56%)", "khớp với brief ở: mỹ phẩm"]
+    assert ranked["reasons"]["an"].split(" · ") == [
+        "viết về: làm đẹp (56%)",
+        "khớp với brief ở: mỹ phẩm",
+        "từng viết: “Review mỹ phẩm cho da dầu, serum dưỡng ẩm mỗi tuần #skincare”",
+    ]
 
 
 def test_every_flagged_head_is_named_strongest_evidence_first(score_frame: pd.DataFrame) -> None:
@@ -240,7 +240,7 @@ def test_a_brief_from_a_file(tmp_path: Path, ending: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"brief": "serum", "colour": "red"}', r"colour: unknown; a brief has brief, niche, platforms"),
+        ('{"brief": "serum", "colour": "red"}', r"colour: unknown; a brief has brief, niche, roles"),
         ('{"brief": "serum", "text": "serum"}', "say the same thing twice"),
         ('{"brief": "serum", "platforms": "myspace"}', "platforms: Input should be 'instagram'"),
         ('{"brief": 5}', "brief: Input should be a valid string"),

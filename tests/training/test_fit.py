@@ -1,7 +1,9 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from features.fit import Side, SidesError
 from training.fit import (
@@ -9,6 +11,7 @@ from training.fit import (
     OTHER,
     SAME_CATEGORY,
     WORKED,
+    Decisions,
     FitConfig,
     FitRanker,
     Pairs,
@@ -126,3 +129,47 @@ def test_a_category_never_seen_says_nothing() -> None:
     assert np.ptp(unknown) == pytest.approx(0, abs=1e-12)
     known = affinity.similarities(test.briefs, test.creators, test.categories)["category"]
     assert known[test.worked].mean() > known.mean()
+
+
+def decide(pairs: Pairs, place: np.ndarray, seed: int) -> Decisions:
+    """Analysts look at the first three of a list, then at fewer and fewer, and want who suits the brand."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for brief in range(len(pairs.briefs)):
+        shown = rng.choice(place.shape[1], 60, replace=False)
+        shown = shown[np.argsort(-place[brief, shown])]
+        for position, creator in enumerate(shown, 1):
+            looked = rng.random() < min(1, 3 / position)
+            rows.append(
+                (brief, creator, looked and rng.random() < (0.9 if pairs.worked[brief, creator] else 0.2), position)
+            )
+    briefs, creators, wanted, positions = zip(*rows, strict=True)
+    return Decisions(np.array(briefs), np.array(creators), np.array(wanted, dtype=bool), np.array(positions))
+
+
+def test_a_place_in_the_list_is_taken_out_of_what_decisions_teach() -> None:
+    config = QUICK.model_copy(update={"trees": 60})
+    pairs, others = make_pairs(0, brands=40), make_pairs(100, brands=40)
+    place, elsewhere = (
+        np.random.default_rng(seed).random(one.relevance.shape) for seed, one in ((0, pairs), (1, others))
+    )
+    pairs = replace(pairs, extras={"shown_before": place})
+    decisions = decide(pairs, place, 0)
+
+    def follows(given: Decisions) -> float:
+        """How much the ranker repeats the order of the lists that were shown."""
+        ranker = fit_ranker(pairs, config, given, objectives=["lambdarank"])
+        scores = ranker.score(others.briefs, others.creators, others.categories, {"shown_before": elsewhere})
+        return float(np.mean([spearmanr(own, order)[0] for own, order in zip(scores, elsewhere, strict=True)]))
+
+    blind = replace(decisions, positions=np.zeros_like(decisions.positions))
+    assert follows(decisions) < 0.7 * follows(blind)
+
+
+def test_decisions_of_nobody_change_nothing() -> None:
+    pairs = make_pairs()
+    plain, given = fit_ranker(pairs, QUICK), fit_ranker(pairs, QUICK, Decisions.none())
+    assert np.array_equal(
+        plain.score(pairs.briefs, pairs.creators, pairs.categories),
+        given.score(pairs.briefs, pairs.creators, pairs.categories),
+    )
