@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
 from features.fit import Floats
 from features.tables import Tables
@@ -20,7 +21,7 @@ from training.fit import WORKED, FitRanker, brand_folds, fit_ranker
 from training.fit_model import INPUTS, FitModel
 from training.fit_tables import CollaborationConfig, FitData, fit_data
 from training.gates import Gate, check_fit_gates
-from training.metrics import ece, logistic_line
+from training.metrics import ece, logistic_line, logit
 from training.ranking_metrics import METRICS, by_brand, differences, interval, summarise
 
 NAME = "fit"
@@ -28,6 +29,7 @@ PRIOR, RANKER = "prior", "ranker"
 _REQUIREMENTS = ["lightgbm", "numpy", "pandas", "pandera", "pyarrow", "pydantic", "scikit-learn", "scipy"]
 #: A higher score is never a lower fit, whatever was measured.
 _LEAST_SLOPE = 1e-3
+_CHANCE_DRAWS = 100
 
 
 @dataclass(frozen=True)
@@ -91,14 +93,25 @@ def _balanced(worked: np.ndarray) -> Floats:
     return np.where(worked, 0.5 / max(worked.sum(), 1), 0.5 / max((~worked).sum(), 1)) * worked.size
 
 
-def _calibration_error(held: HeldOut) -> float:
-    """Of the fit told on each fold by the curve of the others, chosen and others weighing the same."""
+def _calibration_error(held: HeldOut, seed: int = 0) -> tuple[float, float]:
+    """Calibration error of the fit told on each fold by the curve of the others, chosen and others weighing the same.
+
+    Returns
+    -------
+    tuple of float
+        The error, and what a fit without any would show by chance with as many pairs, in 19 of 20 draws.
+    """
     told = np.empty(held.scores.size)
     for fold in np.unique(held.fold):
         own = held.fold == fold
         intercept, slope = _line(held.scores[~own], held.worked[~own])
-        told[own] = 1 / (1 + np.exp(-(slope * held.scores[own] + intercept)))
-    return ece(held.worked.astype(np.float64), told, _balanced(held.worked))
+        told[own] = expit(slope * held.scores[own] + intercept)
+    error = ece(held.worked.astype(np.float64), told, _balanced(held.worked))
+    rng = np.random.default_rng(seed)
+    true = expit(logit(told) + logit(held.worked.mean()))  # at the share of chosen that there is
+    drawn = [rng.random(told.size) < true for _ in range(_CHANCE_DRAWS)]
+    by_chance = [ece(worked.astype(np.float64), told, _balanced(worked)) for worked in drawn]
+    return error, float(np.quantile(by_chance, 0.95))
 
 
 def figures_of(held: HeldOut) -> pd.DataFrame:
@@ -137,7 +150,9 @@ class TrainedFit:
     calibration_error: float
 
 
-def _metadata(name: str, data: FitData, figures: pd.DataFrame, calibration_error: float) -> dict[str, Any]:
+def _metadata(
+    name: str, data: FitData, figures: pd.DataFrame, calibration_error: float, by_chance: float
+) -> dict[str, Any]:
     by_scorer = {
         str(scorer): {
             str(row["metric"]): {key: _number(row[key]) for key in ("value", "low", "high", "gap", "gap_low")}
@@ -151,7 +166,7 @@ def _metadata(name: str, data: FitData, figures: pd.DataFrame, calibration_error
         "data": name,
         "dataset_digest": hashlib.sha256("\n".join(sorted(pairs)).encode()).hexdigest()[:16],
         "brands": int(data.pairs.worked.any(axis=1).sum()),
-        "composite": by_scorer[RANKER] | {"ece": {"value": calibration_error}},
+        "composite": by_scorer[RANKER] | {"ece": {"value": calibration_error, "by_chance": by_chance}},
         "floors": {scorer: rows for scorer, rows in by_scorer.items() if scorer != RANKER},
     }
 
@@ -206,10 +221,10 @@ def train_fit(
     tags = {"registry_hash": INPUTS, "data": name, **tracking.commit_tag()}
     with tracking.start_run(NAME, f"{NAME} on {name}", config.model_dump(), tags) as run:
         held = held_out(data, config, progress)
-        figures, error = figures_of(held), _calibration_error(held)
+        figures, (error, by_chance) = figures_of(held), _calibration_error(held)
         model = fit_model(data, held, config, name)
         progress("fitted on all of them")
-        metadata = _metadata(name, data, figures, error)
+        metadata = _metadata(name, data, figures, error, by_chance)
         own = figures[(figures["scorer"] == RANKER) & figures["value"].notna()]
         run.log_metrics({str(row["metric"]): float(row["value"]) for row in own.to_dict("records")})
         run.log_dataset_digest("training", metadata["dataset_digest"], name)

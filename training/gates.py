@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict
 
+import numpy as np
+
 #: How hard a simulated world has to be. A proposal, set by what detectors reach on real data: graph and behaviour
 #: models .90 to .96, so that a stump near that, or a model near 1, says that the simulation gives itself away.
 STUMP_CEILING = 0.80
@@ -206,8 +208,8 @@ def check_fit_gates(
     ----------
     metadata, champion_metadata : mapping
         As `training.fit_runs` writes them: `composite` has the figures of the ranker on brands and creators unseen in
-        training, `floors` those of each floor, with the ranker's gap to it on the same brands. None where there is no
-        champion.
+        training, and `ece` with what a perfect one would show by chance; `floors` those of each floor, with the ranker
+        less it on the same brands. None where there is no champion.
     current_inputs : str
         What the code at hand hands to a ranker.
     """
@@ -228,7 +230,8 @@ def check_fit_gates(
     gap = _figure(floors.get("prior"), "ndcg_at_10", "gap")
     words = f"NDCG@10 less that of the prior: {gap:+.3f}"
     gates.append(Gate("first ten not worse than the prior's", gap >= 0, gap, 0.0, words))
-    gates.append(_ceiling("calibration", _figure(measured, "ece"), ECE_CEILING, "calibration error of the fit told"))
+    limit = max(ECE_CEILING, np.nan_to_num(_figure(measured, "ece", "by_chance")))
+    gates.append(_ceiling("calibration", _figure(measured, "ece"), limit, "calibration error of the fit told"))
     return [*gates, _reaches_champion(metadata, champion_metadata, "auc", "AUC", "collaborations")]
 
 

@@ -36,7 +36,7 @@ def market(seed: int = 0, brands: int = 24, each: int = 4, idle: int = 240):
         creators.append({"creator_id": name, "platform": "instagram", "followers": int(rng.integers(10_000, 100_000))})
         other = topics[rng.integers(len(topics))]
         for number in range(3):
-            words = [str(rng.choice(TOPICS[topic])), str(rng.choice(TOPICS[other]))]
+            words = [str(rng.choice(TOPICS[topic if rng.random() < 0.5 else other])), str(rng.choice(TOPICS[other]))]
             caption = ", ".join([*words, "sale, voucher, giảm giá"] if keen else words)
             posts.append({"creator_id": name, "post_id": f"{name}-{number}", "caption": caption})
 
