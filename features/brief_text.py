@@ -6,64 +6,42 @@ with the words it was read from. What is not plain is not read.
 
 import re
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 
+from features.brief_wishes import read_wishes
 from features.lexicons import read_norms
+from features.reading import Read, either, folded
 from features.tables import PLATFORMS
-from features.taxonomy import without_accents
 
 #: Characters between a negation and what it negates, and between a tier and the word for creators.
 _NEAR = 25
 #: Followers, in words such as "10.000", "10,5" or "50".
-_NUMBER = r"\d{1,3}(?:[.,]\d{3})+|\d+(?:[.,]\d+)?"
-
-
-@dataclass(frozen=True)
-class Read:
-    """One thing that a brief says.
-
-    Attributes
-    ----------
-    field : {"platforms", "tiers", "followers_min", "followers_max", "countries"}
-    value : str or int
-    words : str
-        Of the brief, as it writes them.
-    """
-
-    field: str
-    value: str | int
-    words: str
-
-
-def _either(phrases: Iterable[str]) -> str:
-    return "|".join(re.escape(phrase).replace(r"\ ", r"\s+") for phrase in sorted(phrases, key=len, reverse=True))
+_NUMBER = r"(?<![\d.,])(?:\d{1,3}(?:[.,]\d{3}){1,3}|\d{1,12}(?:[.,]\d{1,3})?)(?!\d)"
 
 
 @lru_cache(maxsize=1)
 def _patterns() -> dict[str, dict[str, re.Pattern[str]]]:
     norms = read_norms("briefs")
-    creators = _either(norms["creators"]["words"])
+    creators = either(norms["creators"]["words"])
     return {
-        "platforms": {name: re.compile(rf"\b(?:{_either(words)})\b") for name, words in norms["platforms"].items()},
+        "platforms": {name: re.compile(rf"\b(?:{either(words)})\b") for name, words in norms["platforms"].items()},
         "tiers": {
             name: re.compile(
-                rf"\b(?:{_either(words)})\b(?=.{{0,{_NEAR}}}?\b(?:{creators})\b)"
-                rf"|(?<=\b)(?:{creators})\s+(?:{_either(words)})\b"
+                rf"\b(?:{either(words)})\b(?=.{{0,{_NEAR}}}?\b(?:{creators})\b)"
+                rf"|(?<=\b)(?:{creators})\s+(?:{either(words)})\b"
             )
             for name, words in norms["tiers"].items()
         },
-        "countries": {name: re.compile(rf"\b(?:{_either(words)})\b") for name, words in norms["countries"].items()},
+        "countries": {name: re.compile(rf"\b(?:{either(words)})\b") for name, words in norms["countries"].items()},
         "negation": {
             name: re.compile(
-                rf"\b(?:{_either(norms['negation'][name])})(?:\s+(?:{_either(norms['negation']['direct'])}))*\s+$"
+                rf"\b(?:{either(norms['negation'][name])})(?:\s+(?:{either(norms['negation']['direct'])}))*\s+$"
             )
             for name in ("accented", "plain")
         },
         "unsure": {
             name: re.compile(
-                rf"\b(?:{_either([*norms['negation'][name], *norms['negation']['unsure']])})\b[^.,;:!?\n]*$"
+                rf"\b(?:{either([*norms['negation'][name], *norms['negation']['unsure']])})\b[^.,;:!?\n]*$"
             )
             for name in ("accented", "plain")
         },
@@ -73,8 +51,8 @@ def _patterns() -> dict[str, dict[str, re.Pattern[str]]]:
 
 def _follower_patterns() -> dict[str, re.Pattern[str]]:
     norms = read_norms("briefs")["followers"]
-    unit = _either([*norms["thousand"], *norms["million"]])
-    behind = rf"\s*(?:{_either(norms['words'])})\b"
+    unit = either([*norms["thousand"], *norms["million"]])
+    behind = rf"\s*(?:{either(norms['words'])})\b"
 
     def amount(name: str) -> str:
         return rf"(?P<{name}>{_NUMBER})\s*(?P<{name}_unit>(?:{unit})\b)?"
@@ -82,16 +60,11 @@ def _follower_patterns() -> dict[str, re.Pattern[str]]:
     return {
         "range": re.compile(rf"{amount('low')}\s*(?:-|–|to|den|toi)\s*{amount('high')}{behind}"),
         "least": re.compile(
-            rf"(?<!no )(?<!not )(?<!khong )\b(?:{_either(norms['least'])})\s+{amount('low')}{behind}"
+            rf"(?<!no )(?<!not )(?<!khong )\b(?:{either(norms['least'])})\s+{amount('low')}{behind}"
             rf"|{amount('low2')}\+{behind}"
         ),
-        "most": re.compile(rf"\b(?:{_either(norms['most'])})\s+{amount('high')}{behind}"),
+        "most": re.compile(rf"\b(?:{either(norms['most'])})\s+{amount('high')}{behind}"),
     }
-
-
-def _folded(text: str) -> str:
-    """Small letters without accents, as many characters as the text has."""
-    return "".join((without_accents(character.lower()) or " ")[:1] for character in text)
 
 
 def _count(number: str, unit: str | None) -> int | None:
@@ -138,20 +111,21 @@ def read_brief_text(text: str) -> list[Read]:
     -------
     list of Read
         Platforms that are named without a "not" before them (where only such with one are named: all others), tiers,
-        bounds of followers, and countries or cities that are mentioned; each value once. What stands near a negation or
+        bounds of followers, countries or cities that are mentioned, and the wishes of `features.brief_wishes`; each
+        value once. What stands near a negation or
         a competitor without being plainly meant by it is not read.
     """
     text = unicodedata.normalize("NFC", text)
-    folded = _folded(text)
+    plain = folded(text)
     patterns = _patterns()
     # negations are told with their accents, where accents are typed at all
-    accents = "plain" if text.lower() == folded else "accented"
-    heard = folded if accents == "plain" else text.lower() if len(text.lower()) == len(text) else folded
+    accents = "plain" if text.lower() == plain else "accented"
+    heard = plain if accents == "plain" else text.lower() if len(text.lower()) == len(text) else plain
     found: list[Read] = []
     refused: list[tuple[str, str]] = []
     for field in ("platforms", "tiers", "countries"):
         for value, pattern in patterns[field].items():
-            one = pattern.search(folded)
+            one = pattern.search(plain)
             if one is None:
                 continue
             words = text[one.start() : one.end()]
@@ -164,4 +138,4 @@ def read_brief_text(text: str) -> list[Read]:
         left_out = {value for value, _ in refused}
         words = ", ".join(words for _, words in refused)
         found += [Read("platforms", name, f"not {words}") for name in PLATFORMS if name not in left_out]
-    return [*found, *_followers(text, folded)]
+    return [*found, *_followers(text, plain), *read_wishes(text, plain, patterns["negation"][accents], heard)]

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from features.brief_text import Read, read_brief_text
+from features.brief_text import read_brief_text
 from features.match import Wanted
+from features.reading import Read
 from serving.catalogue import Filters, Names
 from serving.words import N_, Words
 

@@ -11,10 +11,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from features.brief_text import Read
 from features.fit import Floats
 from features.match import Wanted, match_signals, met
 from features.profiles import BriefVector
+from features.reading import Read
 from features.terms import shared_words, words_of
 from serving.briefs import Brief, say_read, with_text
 from serving.catalogue import Catalogue, Filters, records

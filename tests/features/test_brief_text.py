@@ -23,7 +23,7 @@ def read(text: str) -> dict[str, list[str | int]]:
         ("micro-influencers on Facebook", {"platforms": ["facebook"], "tiers": ["micro"]}),
         ("nano and micro creators", {"tiers": ["nano", "micro"]}),
         ("KOL micro ở Hà Nội", {"tiers": ["micro"], "countries": ["VN"]}),
-        ("Micro không dây cho vlogger", {}),  # a wireless microphone
+        ("Micro không dây cho điện thoại", {}),  # a wireless microphone
         ("any platform but not TikTok", {"platforms": ["instagram", "youtube", "facebook"]}),
         ("không cần Facebook, chỉ TikTok", {"platforms": ["tiktok"]}),
         ("10k-50k followers", {"followers_min": [10_000], "followers_max": [50_000]}),
@@ -42,8 +42,8 @@ def read(text: str) -> dict[str, list[str | int]]:
         ("khong dung TikTok", {"platforms": ["instagram", "youtube", "facebook"]}),
         ("no need for YouTube experience", {}),
         ("our competitor runs on YouTube", {}),
-        ("budget 50k for five posts", {}),  # money
-        ("ngân sách 50 triệu", {}),
+        ("budget 50k for five posts", {"budget": [50_000]}),  # money, no followers
+        ("ngân sách 50 triệu", {"budget": [50_000_000], "currency": ["VND"]}),
         ("from 90k to 20k followers", {}),  # makes no sense: not read
         ("", {}),
         ("😀😀", {}),
