@@ -8,9 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.facts import FACTS
+from features.match import WEIGHTS
+from features.profiles import ProfileSpace, niche_shares
 from serving.briefs import Brief, BriefError, make_brief, read_brief
 from serving.catalogue import Catalogue, Filters
 from serving.ranking import RANKED_COLUMNS, lookalikes, order, shortlist
+from training.fit import FitConfig, Pairs, fit_ranker, grade
+from training.fit_model import FitModel, views_of
 
 fractions = st.floats(0, 1, allow_nan=False)
 
@@ -265,3 +270,101 @@ def test_a_missing_brief_file_is_not_a_text(tmp_path: Path) -> None:
 def test_every_wrong_field_is_named() -> None:
     with pytest.raises(BriefError, match=r"tiers: .*\n.*k: "):
         make_brief({"k": 0, "tiers": "huge"})
+
+
+def mention(name: str, day: str, sponsored: int = 0) -> str:
+    return json.dumps([{"name": name, "posts": 1, "sponsored_posts": sponsored, "last_at": day}])
+
+
+def test_a_competitors_face_is_named_and_falls(score_frame: pd.DataFrame) -> None:
+    frame = score_frame.assign(mentions="[]")
+    frame.loc[frame["creator_id"] == "an", "mentions"] = mention("cocoon.vietnam", "2025-12-20", sponsored=1)
+    plain = shortlist(Catalogue.of(frame), Brief(text="mỹ phẩm da dầu")).frame.set_index("creator_id")
+    found = shortlist(Catalogue.of(frame), Brief(text="mỹ phẩm da dầu", competitors=("Cocoon",)))
+    ranked = found.frame.set_index("creator_id")
+    assert ranked["fit"]["an"] == pytest.approx(0.4 * plain["fit"]["an"])
+    assert ranked["fit"]["dung"] == plain["fit"]["dung"]
+    assert "named the competitor cocoon.vietnam (last on 2025-12-20)" in ranked["reasons"]["an"]
+    assert "has advertised: cocoon.vietnam" in ranked["reasons"]["an"]
+    said = shortlist(Catalogue.of(frame), Brief(text="Mỹ phẩm da dầu, chưa hợp tác với Cocoon"), "vi")
+    assert "gần đây không hợp tác với Cocoon (“Cocoon”)" in said.note("vi")
+    assert "từng nhắc đến đối thủ cocoon.vietnam" in said.frame.set_index("creator_id")["reasons"]["an"]
+
+
+def test_wishes_leave_nobody_out(catalogue: Catalogue) -> None:
+    text = "skincare, KOL Thái Lan nói tiếng Thái, tối đa 2 triệu một bài"
+    found = shortlist(catalogue, Brief(text=text))
+    assert found.candidates == len(catalogue)
+    assert {one.field for one in found.read} >= {"languages", "creator_countries", "price_max"}
+    told = found.frame.set_index("creator_id")["reasons"]["an"]
+    assert "writes in another language than the brief asks for (vi)" in told
+    assert "is in another country than the brief asks for (VN)" in told
+
+
+def test_the_brand_itself_is_past_work(score_frame: pd.DataFrame) -> None:
+    frame = score_frame.assign(mentions=mention("cocoon", "2025-12-20"))
+    ranked = shortlist(Catalogue.of(frame), Brief(text="serum", name="Cocoon")).frame
+    assert "has named this brand before (last on 2025-12-20)" in ranked["reasons"][0]
+
+
+def test_a_brief_says_how_many_are_wanted(catalogue: Catalogue) -> None:
+    assert len(shortlist(catalogue, Brief(text="2 skincare creators")).frame) == 2
+    assert len(shortlist(catalogue, Brief(text="2 skincare creators", k=3)).frame) == 3
+
+
+def test_frames_of_earlier_versions_are_read(score_frame: pd.DataFrame) -> None:
+    early = score_frame.drop(columns=[name for name in FACTS if name in score_frame])
+    assert Catalogue.of(early).facts["price_per_post"].isna().all()
+    assert len(shortlist(Catalogue.of(early), Brief(text="serum", competitors=("X brand",))).frame) == 5
+
+
+def test_a_filter_that_lets_nobody_through_is_named(catalogue: Catalogue) -> None:
+    found = shortlist(catalogue, Brief(text="serum", platforms=("facebook",), tiers=("micro",)))
+    assert "alone each lets through: platform 0, tier" in found.note()
+    assert "riêng từng bộ lọc cho qua: nền tảng 0, hạng" in found.note("vi")
+
+
+@pytest.mark.parametrize("position", range(5))
+def test_authenticity_keeps_its_place_under_wishes_and_a_fit_model(
+    score_frame: pd.DataFrame, ranker: FitModel, position: int
+) -> None:
+    brief = Brief(text="mỹ phẩm da dầu, KOL Việt Nam", competitors=("Cocoon",))
+    places = []
+    for authenticity in (0.0, 0.3, 0.5, 0.9, 1.0):
+        score_frame.loc[position, "authenticity"] = authenticity
+        ranked = shortlist(Catalogue.of(score_frame), brief, model=ranker).frame
+        places.append(ranked["creator_id"].tolist().index(score_frame["creator_id"][position]))
+    assert places == sorted(places, reverse=True)
+
+
+def test_a_fit_model_ranks_and_names_a_precedent(catalogue: Catalogue, ranker: FitModel) -> None:
+    found = shortlist(catalogue, Brief(text="mỹ phẩm da dầu"), model=ranker)
+    assert found.ranker == "7"
+    assert found.frame["fit"].between(0, 1).all()
+    assert found.frame["creator_id"][0] in ("an", "binh", "dung")
+    assert "precedent: Glow 0, a brand like this one, worked with known" in " ".join(found.frame["reasons"])
+    assert shortlist(catalogue, Brief(text=""), model=ranker).frame["fit"].isna().all()
+
+
+@pytest.fixture(scope="module")
+def ranker() -> FitModel:
+    """A fit model of a dozen made brands, each of which worked with three creators of its topic."""
+    topics = ["mỹ phẩm da dầu, serum", "street food, phở", "travel, beach"]
+    briefs = [f"{topics[number % 3]}" for number in range(12)]
+    texts = [f"{topics[number % 3]} mỗi ngày" for number in range(36)] + ["tập gym"] * 20
+    space = ProfileSpace.fit(texts)
+    read = [space.read(text) for text in briefs]
+    worked = np.zeros((12, 56), dtype=bool)
+    for brand in range(12):
+        worked[brand, [brand, brand + 12, brand + 24]] = True
+    pairs = Pairs(
+        views_of(np.array([one.vector for one in read]), np.array([one.shares for one in read])),
+        views_of(space.vectors, niche_shares(pd.Series(texts, dtype="str")).to_numpy()),
+        grade(worked, [""] * 12),
+        ("",) * 12,
+        {name: np.full(worked.shape, np.nan) for name in WEIGHTS},
+    )
+    config = FitConfig(folds=2, repeats=1, trees=20, boosters=1, least_rows=5)
+    brands = tuple(f"Glow {number}" for number in range(12))
+    creators = tuple(f"known{number}" for number in range(56))
+    return FitModel(fit_ranker(pairs, config), 1.0, 0.0, brands, creators, pairs.relevance, "made", "7")
