@@ -4,7 +4,7 @@ The figures come from the model's metadata, written when it was trained; a figur
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict
 
@@ -165,22 +165,27 @@ def check_label_gates(
     ]
 
 
-def check_niche_gates(
-    metadata: Mapping[str, Any], champion_metadata: Mapping[str, Any] | None, current_inputs: str
+def check_class_gates(
+    metadata: Mapping[str, Any],
+    champion_metadata: Mapping[str, Any] | None,
+    current_inputs: str,
+    above: Sequence[str] = ("accuracy", "macro_f1"),
 ) -> list[Gate]:
-    """Hold a niche model against its gates.
+    """Hold a model that tells one of several classes against its gates: niches, opinions, safety.
 
     Parameters
     ----------
     metadata, champion_metadata : mapping
-        As `training.niche_runs` writes them: `composite` has `accuracy`, `macro_f1` and `ece` on creators unseen in
-        training, `floors` the first two by floor. None where there is no champion.
+        As `training.promotion.class_metadata` writes them: `composite` has `macro_f1`, `ece` and what `above` names on
+        rows unseen in training, `floors` the latter by floor. None where there is no champion.
     current_inputs : str
-        Digest of what the code at hand reads of a creator.
+        Digest of what the code at hand reads of a row.
+    above : sequence of str
+        Metrics that have to be above every floor.
     """
     measured, floors = metadata.get("composite", {}), metadata.get("floors", {})
     gates = [_registry(metadata, current_inputs)]
-    for metric in ("accuracy", "macro_f1"):
+    for metric in above:
         name, low = f"{metric} above its floors", _figure(measured, metric, "low")
         limits = {floor: _figure(row, metric) for floor, row in floors.items()}
         if not limits or any(math.isnan(figure) for figure in (low, *limits.values())):
@@ -193,18 +198,18 @@ def check_niche_gates(
             f"{limits[best]:.3f}"
         )
         gates.append(Gate(name, passed, low, limits[best], words))
-    gates.append(_ceiling("calibration", _figure(measured, "ece"), ECE_CEILING, "calibration error of the niche told"))
-    return [*gates, _niches_not_worse(metadata, champion_metadata)]
+    gates.append(_ceiling("calibration", _figure(measured, "ece"), ECE_CEILING, "calibration error of what is told"))
+    return [*gates, _classes_not_worse(metadata, champion_metadata)]
 
 
-def _niches_not_worse(metadata: Mapping[str, Any], champion: Mapping[str, Any] | None) -> Gate:
+def _classes_not_worse(metadata: Mapping[str, Any], champion: Mapping[str, Any] | None) -> Gate:
     name = "not worse than champion"
     measured = metadata.get("composite", {})
     value, high = (_figure(measured, "macro_f1", key) for key in ("value", "high"))
     if champion is None:
         return Gate(name, True, value, math.nan, "there is no champion yet")
     if metadata.get("dataset_digest") != champion.get("dataset_digest"):
-        words = "not comparable: the champion was measured on other creators; held to the floors alone"
+        words = "not comparable: the champion was measured on other data; held to the floors alone"
         return Gate(name, True, value, math.nan, words)
     limit = _figure(champion.get("composite"), "macro_f1")
     if math.isnan(high) or math.isnan(limit):
