@@ -328,7 +328,7 @@ def _train_opinions(name: str, data: Path, config: Path | None) -> None:
         trained = train_opinions(name, data, config, _say)
     except ValueError as error:  # settings and sets: each says which file and what would be right
         _refuse(error)
-    out.print(_label_figures(f"{name}, trained on {trained.data}: on texts that it has not seen", trained.figures))
+    out.print(_label_figures(f"{name}, trained on {trained.data}: by models of other texts", trained.figures))
     _registered(name, trained.version)
 
 

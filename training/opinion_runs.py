@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from training import tracking
-from training.benchmark_opinions import ABOVE, figures_of
+from training.benchmark_opinions import ABOVE, held_out_figures
 from training.config import read_settings
 from training.gates import Gate, check_class_gates
 from training.opinion_sets import LabelledTexts, read_opinion_set
@@ -29,12 +29,12 @@ _REQUIREMENTS = ["numpy", "pandas", "pandera", "pyarrow", "pydantic", "scikit-le
 
 @dataclass(frozen=True)
 class TrainedOpinions:
-    """A registered model with what was measured of it on texts that it had not seen.
+    """A registered model with what was measured of models like it on training texts that those had not seen.
 
     Attributes
     ----------
     figures : DataFrame
-        As `training.benchmark_opinions.figures_of` returns them.
+        As `training.benchmark_opinions.held_out_figures` returns them.
     """
 
     name: str
@@ -44,15 +44,17 @@ class TrainedOpinions:
     figures: pd.DataFrame
 
 
-def _digest(*sets: LabelledTexts) -> str:
-    rows = [f"{text}:{label}" for one in sets for text, label in zip(one.texts, one.labels, strict=True)]
+def _digest(one: LabelledTexts) -> str:
+    rows = [f"{text}:{label}" for text, label in zip(one.texts, one.labels, strict=True)]
     return hashlib.sha256("|".join(rows).encode()).hexdigest()[:16]
 
 
 def train_opinions(
     name: str, folder: Path, config_path: Path | None = None, progress: Callable[[str], None] = lambda _: None
 ) -> TrainedOpinions:
-    """Train a model, measure it on the held-out part of its set and register it as challenger.
+    """Train a model, measure it by folds of its training set and register it as challenger.
+
+    The dev part stays closed: to promote by it would be to choose by it.
 
     Parameters
     ----------
@@ -69,22 +71,21 @@ def train_opinions(
         Where settings or the set cannot be used; the message names them.
     """
     task, config = TASKS[name], read_settings(OpinionConfig, config_path)
-    train, dev = (read_opinion_set(task, folder, part) for part in ("train", "dev"))
+    train = read_opinion_set(task, folder, "train")
     progress(f"{train.name}: {len(train):,} texts; terms: {train.terms}")
     tags = {"registry_hash": inputs_digest(), "data": train.name, **tracking.commit_tag()}
     with tracking.start_run(name, f"{name} on {train.name}", config.model_dump(), tags) as run:
+        figures = held_out_figures(task, train, config, progress=progress)
         model = fit_opinions(task, train.texts, train.labels, config, data=train.name, terms=train.terms)
-        progress(f"fitted; measured on {dev.name}: {len(dev):,} texts")
-        figures = pd.DataFrame(figures_of(model, train, dev))
-        unseen = figures[figures["task"] == "unseen texts"]
+        progress("fitted on all of them")
         metadata = {
             "registry_hash": inputs_digest(),
             "data": train.name,
-            "dataset_digest": _digest(train, dev),
-            **class_metadata(unseen, ABOVE[name]),
+            "dataset_digest": _digest(train),
+            **class_metadata(figures, ABOVE[name]),
             "terms": {train.name: train.terms},
         }
-        run.log_metrics({str(row["metric"]): float(row["value"]) for row in unseen.to_dict("records")})
+        run.log_metrics({str(row["metric"]): float(row["value"]) for row in figures.to_dict("records")})
         run.log_dataset_digest("training", metadata["dataset_digest"], train.name)
         with tempfile.TemporaryDirectory() as temporary:
             files = Path(temporary)

@@ -392,7 +392,7 @@ def _below(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarra
 
 
 def model_card(model: OpinionModel, figures: pd.DataFrame) -> str:
-    """Model card in Markdown; `figures` as `training.benchmark_opinions.figures_of` returns them."""
+    """Model card in Markdown; `figures` as `training.benchmark_opinions.held_out_figures` returns them."""
     weak = {
         "opinions": [
             "Weak where: nothing is opined (its set has few neutral texts, all of them about teaching); irony; other",

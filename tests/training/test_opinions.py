@@ -147,7 +147,7 @@ def test_a_model_is_trained_held_against_gates_and_loaded(name, sets, home, tmp_
     assert loaded == trained.version
     texts = invented(seed=4)[0]
     pd.testing.assert_frame_equal(model.predict(texts), trained.model.predict(texts), check_exact=True)
-    assert "| unseen texts | macro_f1 |" in (tracking.download(name, version) / "model_card.md").read_text()
+    assert "| held out in turn | macro_f1 |" in (tracking.download(name, version) / "model_card.md").read_text()
 
 
 def test_figures_stand_beside_floors_and_say_both_languages(sets) -> None:
