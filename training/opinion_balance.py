@@ -1,4 +1,9 @@
-"""What a creator's captions and the comments under them express, as shares a creator."""
+"""What a creator's captions and the comments under them express, as shares a creator.
+
+A text expresses an opinion where it holds a word of the lists of praise or criticism; the model decides where it holds
+both. The model alone calls more than two of five captions of TikTok negative, and few of those criticise (BENCHMARKS.md,
+"Opinions and safety"): it learnt from texts of which nearly all have an opinion.
+"""
 
 from collections.abc import Mapping
 from typing import Final
@@ -6,8 +11,10 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from features.content import caption_lexicon
+from features.lexicons import lower_text, text_array
 from features.tables import TEXT, Tables
-from training.opinions import OpinionModel
+from training.opinions import LISTS, OpinionModel
 
 #: Texts that a share needs.
 LEAST_TEXTS: Final = 8
@@ -54,11 +61,11 @@ def opinion_balance(
         owners = creators.get_indexer(pd.Index(source["creator_id"]))
         opinions, safety = models.get("opinions"), models.get("safety")
         if opinions is not None:
-            told = opinions.predict(source["text"])["told"]
-            opined = told.isin(["negative", "positive"]).to_numpy()
-            columns |= _share(criticism, owners[opined], (told == "negative").to_numpy()[opined], len(creators))
+            praises, criticises = _opinions(source["text"], opinions)
+            opined = praises | criticises
+            columns |= _share(criticism, owners[opined], criticises[opined], len(creators))
             if praise:
-                columns |= _share(praise, owners[opined], (told == "positive").to_numpy()[opined], len(creators))
+                columns |= _share(praise, owners[opined], praises[opined], len(creators))
         if safety is not None:
             told = safety.predict(source["text"])["told"]
             known = told.notna().to_numpy()
@@ -70,6 +77,15 @@ def opinion_balance(
     return found[[f"{name}{ending}" for name in SHARES for ending in ("", "_texts", "_reason")]].astype(
         {f"{name}_reason": TEXT for name in SHARES}
     )
+
+
+def _opinions(texts: pd.Series, model: OpinionModel) -> tuple[np.ndarray, np.ndarray]:
+    """Texts that praise, and texts that criticise; never both, bool of shape (texts,)."""
+    told = model.predict(texts)["told"]
+    lowered = lower_text(text_array(texts))
+    praise, criticism = (caption_lexicon(name).found(lowered) & told.notna().to_numpy() for name in LISTS)
+    negative, positive = ((told == name).fillna(False).to_numpy(dtype=bool) for name in ("negative", "positive"))
+    return praise & (~criticism | positive), criticism & (~praise | negative)
 
 
 def _share(name: str, owners: np.ndarray, hits: np.ndarray, creators: int) -> dict[str, object]:

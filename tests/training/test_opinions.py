@@ -220,6 +220,15 @@ def test_shares_rest_on_what_was_known_and_say_on_how_much(opinions, safety) -> 
     assert opinion_balance(creators_who_write(), models).loc["a", "criticism_share"] == pytest.approx(7 / 13)
 
 
+def test_an_opinion_needs_a_listed_word_and_the_model_decides_between_two(opinions) -> None:
+    tables = creators_who_write()
+    captions = ["cửa hàng mở cửa lúc chín giờ"] * 5 + ["rất đẹp, ngon lắm, tuyệt vời nhưng tệ"] * 8
+    day = tables["posts"]["published_at"].iloc[0]
+    posts = pd.DataFrame({"creator_id": "b", "caption": captions, "post_id": [f"n{i}" for i in range(13)]}, dtype="str")
+    b = opinion_balance({**tables, "posts": posts.assign(published_at=day)}, {"opinions": opinions}).loc["b"]
+    assert (b["praise_share"], b["criticism_share"], b["praise_share_texts"]) == (1.0, 0.0, 8)
+
+
 def test_without_models_or_texts_every_share_is_null_with_a_reason(opinions) -> None:
     tables = creators_who_write()
     assert (opinion_balance(tables, {})["praise_share_reason"] == NO_MODEL).all()
