@@ -1,7 +1,7 @@
 """What a creator's captions and the comments under them express, as shares a creator.
 
 A text expresses an opinion where it holds a word of the lists of praise or criticism; the model decides where it holds
-both. The model alone calls more than two of five captions of TikTok negative, and few of those criticise (BENCHMARKS.md,
+both. The model alone calls over two of five captions of TikTok negative, and few of those criticise (BENCHMARKS.md,
 "Opinions and safety"): it learnt from texts of which nearly all have an opinion.
 """
 
