@@ -6,6 +6,7 @@ import socket
 import sys
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -56,6 +57,8 @@ class Model(StrEnum):
     authenticity = "authenticity"
     fit = "fit"
     niche = "niche"
+    opinions = "opinions"
+    safety = "safety"
     all = "all"
 
 
@@ -70,6 +73,8 @@ class Benchmark(StrEnum):
     briefs = "briefs"
     retrieval = "retrieval"
     niche = "niche"
+    opinions = "opinions"
+    safety = "safety"
     signals = "signals"
 
 
@@ -278,6 +283,7 @@ def train(
                 "are learnt from too. accounts, comments: any folder; every labelled set below it that is known, or "
                 "has the contract's columns and a label, is trained on. "
                 "fit: folder of tables with brands and collaborations (and decisions, where there are any). "
+                "opinions, safety: folder below which uit_vsfc or vihsd lies. "
                 "Simulated creators, generated accounts and comments where left out."
             ),
         ),
@@ -291,6 +297,8 @@ def train(
         raise typer.BadParameter("train niche needs --data: until it is trained, the word lists of the taxonomy serve")
     if model is Model.fit and data is None:
         raise typer.BadParameter("train fit needs --data: until it is trained, the prior ranks (likeness of texts)")
+    if model in (Model.opinions, Model.safety) and data is None:
+        raise typer.BadParameter(f"train {model.value} needs --data: the folder below which its labelled set lies")
     for one in _models(model):
         if one is Model.authenticity:
             _train_authenticity(data, config)
@@ -298,13 +306,15 @@ def train(
             _train_niches(data, config)
         elif one is Model.fit and data:
             _train_fit(data, config)
+        elif one in (Model.opinions, Model.safety) and data:
+            _train_opinions(one.value, data, config)
         else:
             _train_labels(one.value, data, config)
 
 
 def _models(model: Model) -> list[Model]:
     """Models that are meant; `all` are those that can learn from something generated."""
-    return [one for one in Model if one not in (Model.all, Model.fit, Model.niche)] if model is Model.all else [model]
+    return [Model.accounts, Model.comments, Model.authenticity] if model is Model.all else [model]
 
 
 def _train_fit(data: Path, config: Path | None) -> None:
@@ -338,6 +348,17 @@ def _train_niches(data: Path, config: Path | None) -> None:
         _refuse(error)
     out.print(_label_figures(f"niche, trained on {trained.data}: by models of other creators", trained.figures))
     _registered("niche", trained.version)
+
+
+def _train_opinions(name: str, data: Path, config: Path | None) -> None:
+    from training.opinion_runs import train_opinions
+
+    try:
+        trained = train_opinions(name, data, config, _say)
+    except ValueError as error:  # settings and sets: each says which file and what would be right
+        _refuse(error)
+    out.print(_label_figures(f"{name}, trained on {trained.data}: by models of other texts", trained.figures))
+    _registered(name, trained.version)
 
 
 def _registered(name: str, version: int) -> None:
@@ -432,12 +453,16 @@ def _promote(name: str, version: int | None) -> None:
     from training.fit_runs import promote_fit
     from training.label_models import TASKS, promote_labels
     from training.niche_runs import promote_niches
+    from training.opinion_runs import promote_opinions
+    from training.opinions import TASKS as OPINION_TASKS
     from training.runs import promote_authenticity
     from training.tracking import CorruptModelError, ModelNotFoundError
 
     promoters = {"fit": promote_fit, "niche": promote_niches, "authenticity": promote_authenticity}
+    promoters |= {name: partial(promote_labels, name) for name in TASKS}
+    promoters |= {name: partial(promote_opinions, name) for name in OPINION_TASKS}
     try:
-        promoted, gates = promote_labels(name, version) if name in TASKS else promoters[name](version)
+        promoted, gates = promoters[name](version)
     except (ModelNotFoundError, CorruptModelError) as error:
         _refuse(error, f"Train one with `realreach train {name}`.")
     table = Table(title=f"Gates of {name} version {promoted}", title_justify="left", box=SIMPLE_HEAD)
@@ -927,7 +952,7 @@ def benchmark(
         typer.Option(
             exists=True,
             help=(
-                "accounts, comments: folder below which labelled sets lie. "
+                "accounts, comments, opinions, safety: folder below which labelled sets lie. "
                 "fit: .npz file of vectors and who worked with whom (training/fit_sets.py says its format). "
                 "authenticity, evasion: folder of tables of creators taken to be organic, or of such folders; "
                 "simulated where left out. niche: folder of instagram_kim2020, or of tables with creators.niche. "
@@ -943,10 +968,15 @@ def benchmark(
     ] = 5,
     config: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="authenticity, evasion, niche: TOML file of settings."),
+        typer.Option(
+            exists=True, dir_okay=False, help="authenticity, evasion, niche, opinions, safety: TOML file of settings."
+        ),
     ] = None,
     draws: Annotated[
-        int, typer.Option(min=20, help="accounts, comments, fit, niche: draws of each bootstrap interval.")
+        int,
+        typer.Option(
+            min=20, help="accounts, comments, fit, niche, opinions, safety: draws of each bootstrap interval."
+        ),
     ] = 500,
     json: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write the figures to this file.")] = None,
 ) -> None:
@@ -962,12 +992,7 @@ def benchmark(
         _benchmark_authenticity(name, data, config, seeds, json)
         return
     if name is not Benchmark.signals:
-        if data is None:
-            raise typer.BadParameter(f"benchmark {name.value} needs --data: the folder below which labelled sets lie")
-        if name is Benchmark.niche:
-            _benchmark_niche(data, config, seeds, draws, json)
-        else:
-            _benchmark_labels(name.value, data, draws, json)
+        _benchmark_classes(name, data, config, seeds, draws, json)
         return
     from json import dumps, loads
 
@@ -981,6 +1006,20 @@ def benchmark(
         figures[section.name] = loads(section.figures.to_json(orient="index"))
     if json:
         json.write_text(dumps({"benchmark": name.value, **figures}, indent=1), encoding="utf-8")
+
+
+def _benchmark_classes(
+    name: Benchmark, data: Path | None, config: Path | None, seeds: int, draws: int, json: Path | None
+) -> None:
+    """Measure a model that learns from labels of rows, creators or texts."""
+    if data is None:
+        raise typer.BadParameter(f"benchmark {name.value} needs --data: the folder below which labelled sets lie")
+    if name is Benchmark.niche:
+        _benchmark_niche(data, config, seeds, draws, json)
+    elif name in (Benchmark.opinions, Benchmark.safety):
+        _benchmark_opinions(name.value, data, config, draws, json)
+    else:
+        _benchmark_labels(name.value, data, draws, json)
 
 
 def _require_kind(name: Benchmark, data: Path | None) -> None:
@@ -1102,6 +1141,24 @@ def _benchmark_niche(data: Path, config: Path | None, seeds: int, draws: int, js
     if json:
         rows = loads(figures.to_json(orient="records"))
         json.write_text(dumps({"benchmark": "niche", "figures": rows}, indent=1), encoding="utf-8")
+
+
+def _benchmark_opinions(name: str, data: Path, config: Path | None, draws: int, json: Path | None) -> None:
+    from json import dumps, loads
+
+    from training.benchmark_opinions import benchmark_opinions
+    from training.config import read_settings
+    from training.opinions import TASKS, OpinionConfig
+
+    try:
+        settings = read_settings(OpinionConfig, config)
+        figures = benchmark_opinions(TASKS[name], data, settings, draws=draws, progress=_say)
+    except ValueError as error:  # settings and sets: each says which file and what would be right
+        _refuse(error)
+    out.print(_label_figures(f"{name}: every figure on texts that the model has not seen", figures))
+    if json:
+        rows = loads(figures.to_json(orient="records"))
+        json.write_text(dumps({"benchmark": name, "figures": rows}, indent=1), encoding="utf-8")
 
 
 def _figures_table(title: str, figures: "pd.DataFrame") -> Table:

@@ -71,7 +71,7 @@ _LANGUAGES = {
 
 
 #: Languages whose words of praise and criticism are known; captions of the others are not read for opinions.
-_OPINION_LANGUAGES = (-1, *(list(_LANGUAGES).index(code) for code in ("vi", "en")))
+OPINION_LANGUAGES = (-1, *(list(_LANGUAGES).index(code) for code in ("vi", "en")))
 
 
 def profile_texts(tables: Tables, as_of: pd.Timestamp, *, imported_at: pd.Timestamp) -> pd.Series:
@@ -106,7 +106,7 @@ def profile_texts(tables: Tables, as_of: pd.Timestamp, *, imported_at: pd.Timest
 
 
 @lru_cache(maxsize=64)
-def _lexicon(section: str) -> Lexicon:
+def caption_lexicon(section: str) -> Lexicon:
     """Words of a section of norms/captions.toml; what is negated criticises and does not praise."""
     norms = read_norms("captions")
     words, apart = words_in(norms[section]), norms[section].get(APART, [])
@@ -138,7 +138,7 @@ class _Captions:
 
     def has(self, section: str) -> np.ndarray:
         """Captions with a word of a section of norms/captions.toml, bool."""
-        return _lexicon(section).found(self.lower)
+        return caption_lexicon(section).found(self.lower)
 
     @cached_property
     def head(self) -> pa.Array:
@@ -253,6 +253,11 @@ def _repeats(captions: _Captions) -> tuple[np.ndarray, np.ndarray]:
     return np.where(long, counts[inverse] - 1, 0), long
 
 
+def caption_language_of(code: str) -> int:
+    """Number that `caption_languages` tells a language by; `code` as "vi"."""
+    return list(_LANGUAGES).index(code)
+
+
 def caption_languages(texts: pa.Array) -> np.ndarray:
     """Language that each lower-case text is told to be in, as position in the languages looked for; -1 for none."""
     language = np.full(len(texts), -1)
@@ -328,7 +333,7 @@ def content_signals(histories: Histories) -> dict[str, np.ndarray]:
     captions, rules = _captions(histories), _rule_of_creators(histories)
     languages = caption_languages(captions.head)
     praises, criticises = captions.has("praise"), captions.has("criticism")
-    readable = np.isin(languages, _OPINION_LANGUAGES)
+    readable = np.isin(languages, OPINION_LANGUAGES)
     opinion = (praises | criticises) & readable
     disclosed = _disclosed(captions, rules)
     sponsored = disclosed | _stated(captions, histories) | captions.has("paid")

@@ -22,6 +22,7 @@ from training.fit_model import INPUTS, FitModel
 from training.fit_tables import CollaborationConfig, FitData, fit_data
 from training.gates import Gate, check_fit_gates
 from training.metrics import ece, logistic_line, logit
+from training.promotion import promote_by
 from training.ranking_metrics import METRICS, by_brand, differences, interval, summarise
 
 NAME = "fit"
@@ -247,16 +248,7 @@ def promote_fit(version: int | None = None) -> tuple[int, list[Gate]]:
     training.tracking.ModelNotFoundError, training.tracking.CorruptModelError
         As `training.tracking.download`.
     """
-    version = version or tracking.resolve(NAME, tracking.CHALLENGER).version
-    candidate = tracking.read_metadata(NAME, version)
-    try:
-        champion = tracking.read_metadata(NAME, tracking.resolve(NAME, tracking.CHAMPION).version)
-    except tracking.ModelNotFoundError:
-        champion = None
-    gates = check_fit_gates(candidate, champion, INPUTS)
-    if all(gate.passed for gate in gates):
-        tracking.promote(NAME, version)
-    return version, gates
+    return promote_by(NAME, version, lambda own, champion: check_fit_gates(own, champion, INPUTS))
 
 
 def load_fit() -> FitModel:

@@ -4,7 +4,7 @@ The figures come from the model's metadata, written when it was trained; a figur
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict
 
@@ -167,22 +167,27 @@ def check_label_gates(
     ]
 
 
-def check_niche_gates(
-    metadata: Mapping[str, Any], champion_metadata: Mapping[str, Any] | None, current_inputs: str
+def check_class_gates(
+    metadata: Mapping[str, Any],
+    champion_metadata: Mapping[str, Any] | None,
+    current_inputs: str,
+    above: Sequence[str] = ("accuracy", "macro_f1"),
 ) -> list[Gate]:
-    """Hold a niche model against its gates.
+    """Hold a model that tells one of several classes against its gates: niches, opinions, safety.
 
     Parameters
     ----------
     metadata, champion_metadata : mapping
-        As `training.niche_runs` writes them: `composite` has `accuracy`, `macro_f1` and `ece` on creators unseen in
-        training, `floors` the first two by floor. None where there is no champion.
+        As `training.promotion.class_metadata` writes them: `composite` has `macro_f1`, `ece` and what `above` names on
+        rows unseen in training, `floors` the latter by floor. None where there is no champion.
     current_inputs : str
-        Digest of what the code at hand reads of a creator.
+        Digest of what the code at hand reads of a row.
+    above : sequence of str
+        Metrics that have to be above every floor.
     """
     measured, floors = metadata.get("composite", {}), metadata.get("floors", {})
     gates = [_registry(metadata, current_inputs)]
-    for metric in ("accuracy", "macro_f1"):
+    for metric in above:
         name, low = f"{metric} above its floors", _figure(measured, metric, "low")
         limits = {floor: _figure(row, metric) for floor, row in floors.items()}
         if not limits or any(math.isnan(figure) for figure in (low, *limits.values())):
@@ -195,8 +200,8 @@ def check_niche_gates(
             f"{limits[best]:.3f}"
         )
         gates.append(Gate(name, passed, low, limits[best], words))
-    gates.append(_ceiling("calibration", _figure(measured, "ece"), ECE_CEILING, "calibration error of the niche told"))
-    return [*gates, _reaches_champion(metadata, champion_metadata, "macro_f1", "macro-F1", "creators")]
+    gates.append(_ceiling("calibration", _figure(measured, "ece"), ECE_CEILING, "calibration error of what is told"))
+    return [*gates, _reaches_champion(metadata, champion_metadata, "macro_f1", "macro-F1")]
 
 
 def check_fit_gates(
@@ -232,11 +237,11 @@ def check_fit_gates(
     gates.append(Gate("first ten not worse than the prior's", gap >= 0, gap, 0.0, words))
     limit = max(ECE_CEILING, np.nan_to_num(_figure(measured, "ece", "by_chance")))
     gates.append(_ceiling("calibration", _figure(measured, "ece"), limit, "calibration error of the fit told"))
-    return [*gates, _reaches_champion(metadata, champion_metadata, "auc", "AUC", "collaborations")]
+    return [*gates, _reaches_champion(metadata, champion_metadata, "auc", "AUC")]
 
 
 def _reaches_champion(
-    metadata: Mapping[str, Any], champion: Mapping[str, Any] | None, metric: str, called: str, of: str
+    metadata: Mapping[str, Any], champion: Mapping[str, Any] | None, metric: str, called: str
 ) -> Gate:
     """Whether the upper bound of a figure reaches the champion's, where both were measured on the same data."""
     name = "not worse than champion"
@@ -245,7 +250,7 @@ def _reaches_champion(
     if champion is None:
         return Gate(name, True, value, math.nan, "there is no champion yet")
     if metadata.get("dataset_digest") != champion.get("dataset_digest"):
-        words = f"not comparable: the champion was measured on other {of}; held to the floors alone"
+        words = "not comparable: the champion was measured on other data; held to the floors alone"
         return Gate(name, True, value, math.nan, words)
     limit = _figure(champion.get("composite"), metric)
     if math.isnan(high) or math.isnan(limit):

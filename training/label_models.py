@@ -26,6 +26,7 @@ from training.comment_sets import read_comment_sets, simulate_comments
 from training.config import read_settings
 from training.gates import SIMULATED, Gate, check_label_gates
 from training.metrics import auc, average_precision, bootstrap_interval, brier, recall_at_fpr
+from training.promotion import promote_by
 from training.quantification import em_share, shift_prior
 
 Progress = Callable[[str], None]
@@ -363,16 +364,8 @@ def promote_labels(name: str, version: int | None = None) -> tuple[int, list[Gat
     training.tracking.ModelNotFoundError, training.tracking.CorruptModelError
         As `training.tracking.download`.
     """
-    version = version or tracking.resolve(name, tracking.CHALLENGER).version
-    candidate = tracking.read_metadata(name, version)
-    try:
-        champion = tracking.read_metadata(name, tracking.resolve(name, tracking.CHAMPION).version)
-    except tracking.ModelNotFoundError:
-        champion = None
-    gates = check_label_gates(candidate, champion, TASKS[name].inputs)
-    if all(gate.passed for gate in gates):
-        tracking.promote(name, version)
-    return version, gates
+    inputs = TASKS[name].inputs
+    return promote_by(name, version, lambda candidate, champion: check_label_gates(candidate, champion, inputs))
 
 
 def load_labels(name: str) -> tuple[int, Any]:

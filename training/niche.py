@@ -23,6 +23,7 @@ from sklearn.svm import LinearSVC
 
 from features.niche_texts import BITS, COUNTS, STREAMS, NicheTexts, read_niche_texts
 from features.tables import TEXT
+from training.model_files import changed_files, file_digests
 
 #: Streams that each reader reads.
 READERS: Mapping[str, tuple[str, ...]] = {
@@ -195,7 +196,7 @@ class NicheModel:
             "niches": list(self.niches),
             "inputs": INPUTS,
             "metadata": dict(self.metadata),
-            "digests": {name: _digest(folder / name) for name in files},
+            "digests": file_digests(folder, files),
         }
         (folder / _MODEL_FILE).write_text(json.dumps(document, indent=1, allow_nan=False), encoding="utf-8")
 
@@ -351,10 +352,6 @@ def _fit_trees(x: np.ndarray, y: np.ndarray, config: NicheConfig) -> lgb.Booster
     return lgb.train(settings, lgb.Dataset(x, y), config.trees)
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def load_niche_model(folder: Path) -> NicheModel:
     """Read what `NicheModel.save` wrote.
 
@@ -380,8 +377,7 @@ def _require_same(folder: Path, document: Mapping[str, Any]) -> None:
     if document["inputs"] != INPUTS:
         message = "this model reads other words than this version counts; train it again"
         raise NicheModelError(message)
-    changed = [name for name, digest in document["digests"].items() if _digest(folder / name) != digest]
-    if changed:
+    if changed := changed_files(folder, document["digests"]):
         message = f"changed since the model was saved: {', '.join(changed)}"
         raise NicheModelError(message)
 

@@ -1,7 +1,6 @@
 """The niche model from labelled creators to champion, and what serves where there is none."""
 
 import hashlib
-import math
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,11 +12,12 @@ import pandas as pd
 from features.niche_texts import read_niche_texts
 from features.tables import Tables
 from training import tracking
-from training.benchmark_niche import FLOORS, NicheSet, figures_of, held_out, read_niche_set
+from training.benchmark_niche import NicheSet, figures_of, held_out, read_niche_set
 from training.config import read_settings
-from training.gates import Gate, check_niche_gates
+from training.gates import Gate, check_class_gates
 from training.niche import INPUTS, NicheConfig, NicheModel, fit_niches, load_niche_model, model_card
 from training.niche_prior import prior_niches
+from training.promotion import class_metadata, promote_by
 
 NAME = "niche"
 _REQUIREMENTS = ["lightgbm", "numpy", "pandas", "pandera", "pyarrow", "pydantic", "scikit-learn", "scipy"]
@@ -40,23 +40,12 @@ class TrainedNiches:
 
 
 def _metadata(one: NicheSet, figures: pd.DataFrame) -> dict[str, Any]:
-    every = figures[figures["task"] == "all creators"].set_index("metric")
-
-    def bounds(metric: str) -> dict[str, float | None]:
-        figures = {key: float(every[key].loc[metric]) for key in ("value", "low", "high")}
-        return {key: None if math.isnan(figure) else figure for key, figure in figures.items()}
-
-    learned = [metric for metric in every.index if metric in ("accuracy", "macro_f1")]
     labelled = "|".join(f"{creator}:{niche}" for creator, niche in zip(one.texts.creators, one.labels, strict=True))
     return {
         "registry_hash": INPUTS,
         "data": one.name,
         "dataset_digest": hashlib.sha256(labelled.encode()).hexdigest()[:16],
-        "composite": {metric: bounds(metric) for metric in every.index},
-        "floors": {
-            floor: {metric: {"value": float(every[f"floor_{floor}"].loc[metric])} for metric in learned}
-            for floor in FLOORS
-        },
+        **class_metadata(figures[figures["task"] == "all creators"], ("accuracy", "macro_f1")),
         "terms": {one.name: one.terms},
     }
 
@@ -109,16 +98,7 @@ def promote_niches(version: int | None = None) -> tuple[int, list[Gate]]:
     training.tracking.ModelNotFoundError, training.tracking.CorruptModelError
         As `training.tracking.download`.
     """
-    version = version or tracking.resolve(NAME, tracking.CHALLENGER).version
-    candidate = tracking.read_metadata(NAME, version)
-    try:
-        champion = tracking.read_metadata(NAME, tracking.resolve(NAME, tracking.CHAMPION).version)
-    except tracking.ModelNotFoundError:
-        champion = None
-    gates = check_niche_gates(candidate, champion, INPUTS)
-    if all(gate.passed for gate in gates):
-        tracking.promote(NAME, version)
-    return version, gates
+    return promote_by(NAME, version, lambda candidate, champion: check_class_gates(candidate, champion, INPUTS))
 
 
 def load_niches() -> tuple[int, NicheModel]:

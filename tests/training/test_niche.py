@@ -15,7 +15,7 @@ from training.benchmark_niche import (
     niche_set,
     read_niche_set,
 )
-from training.gates import check_niche_gates
+from training.gates import check_class_gates
 from training.niche import NO_TEXT, NicheConfig, NicheModelError, fit_niches, load_niche_model
 from training.niche_prior import NO_WORD, as_labels, prior_niches, prior_probabilities
 from training.niche_runs import assess_niches, load_niches, promote_niches, train_niches
@@ -215,7 +215,7 @@ def test_gates_let_no_model_through_that_floors_reach() -> None:
         }
 
     def failed(one: dict[str, object], champion: dict[str, object] | None = None) -> list[str]:
-        return [gate.name for gate in check_niche_gates(one, champion, "h") if not gate.passed]
+        return [gate.name for gate in check_class_gates(one, champion, "h") if not gate.passed]
 
     assert failed(metadata(0.6, 0.02)) == []
     assert failed(metadata(0.49, 0.02)) == ["accuracy above its floors", "macro_f1 above its floors"]
