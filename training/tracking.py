@@ -320,6 +320,9 @@ def resolve(model_name: str, alias: str = CHAMPION) -> ModelVersion:
     ModelNotFoundError
         Where there is no such model or alias.
     """
+    # whoever only asks for a model gets no store made for it, which takes seconds
+    if not os.environ.get("MLFLOW_TRACKING_URI") and not (home() / "mlflow.db").exists():
+        raise ModelNotFoundError(f"{store_uri()} has no {alias} of the model {model_name!r}")
     from mlflow.exceptions import MlflowException
 
     client = _client()

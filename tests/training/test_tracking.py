@@ -381,3 +381,10 @@ def test_the_commit_is_told_where_git_can_tell_it(tmp_path, monkeypatch):
     assert tracking.commit_tag() == {}
     monkeypatch.setattr(shutil, "which", lambda _: None)
     assert tracking.commit_tag() == {}
+
+
+def test_asking_for_a_model_makes_no_store(tmp_path, monkeypatch):
+    monkeypatch.setenv("REALREACH_HOME", str(tmp_path / "nothing here"))
+    with pytest.raises(tracking.ModelNotFoundError, match="champion"):
+        tracking.resolve("fit")
+    assert not (tmp_path / "nothing here").exists()
