@@ -70,6 +70,7 @@ class Benchmark(StrEnum):
     authenticity = "authenticity"
     evasion = "evasion"
     fit = "fit"
+    collaborations = "collaborations"
     briefs = "briefs"
     retrieval = "retrieval"
     niche = "niche"
@@ -985,6 +986,9 @@ def benchmark(
     if name is Benchmark.fit:
         _benchmark_fit(data, seeds, draws, json)
         return
+    if name is Benchmark.collaborations:
+        _benchmark_collaborations(data, config, seeds, json)
+        return
     if name in (Benchmark.briefs, Benchmark.retrieval):
         _benchmark_lists(name, data, json)
         return
@@ -1055,6 +1059,32 @@ def _benchmark_fit(data: Path | None, seeds: int, draws: int, json: Path | None)
     if json:
         figures = {name: loads(frame.to_json(orient="records")) for name, (_, frame) in tables.items()}
         json.write_text(dumps({"benchmark": "fit", **figures}, indent=1), encoding="utf-8")
+
+
+def _benchmark_collaborations(data: Path | None, config: Path | None, seeds: int, json: Path | None) -> None:
+    from json import dumps, loads
+
+    from features.histories import latest_knowledge
+    from training.benchmark_collaborations import benchmark_collaborations
+    from training.config import read_settings
+    from training.fit_tables import CollaborationConfig
+
+    if data is None:
+        raise typer.BadParameter("benchmark collaborations needs --data: a folder of tables with creators and posts")
+    tables, now = _read(data), _now()
+    try:
+        settings = read_settings(CollaborationConfig, config)
+        as_of = latest_knowledge(tables, now)
+        figures = benchmark_collaborations(tables, settings, as_of=as_of, imported_at=now, seeds=seeds, progress=_say)
+    except ValueError as error:  # settings and tables: each says what would be right
+        _refuse(error)
+    wide = figures.pivot_table(index="metric", columns="scorer", values="value", sort=False)
+    out.print(_figures_table("Brands and creators left out of training (mean over seeds)", wide))
+    prior = figures[figures["scorer"] == "prior"][["metric", "gap", "gap_low", "gap_high"]]
+    out.print(_figures_table("The ranker less the prior, on the same brands (95 % over brands, first seed)", prior))
+    if json:
+        rows = loads(figures.to_json(orient="records"))
+        json.write_text(dumps({"benchmark": "collaborations", "figures": rows}, indent=1), encoding="utf-8")
 
 
 def _benchmark_lists(name: Benchmark, data: Path | None, json: Path | None) -> None:

@@ -9,6 +9,7 @@ from features.content import HEAD, caption_languages, language_codes
 from features.histories import Histories
 from features.lexicons import lower_text, text_array
 from features.mentions import mentions
+from features.roles import roles
 from features.tables import TEXT, Tables
 
 #: Columns of `creator_facts`.
@@ -61,9 +62,10 @@ def creator_facts(
     Returns
     -------
     DataFrame
-        Indexed by creator_id, columns `FACTS`: `price_per_post` in `currency`, `audience_language` (most comments),
-        `sponsored_share` (of captions), `critical_share` (of captions with an opinion), `mentions` (JSON list of
-        `name`, `posts`, `sponsored_posts`, `last_at`; empty where nobody is named). Null where not known.
+        Indexed by creator_id, columns `FACTS`: `role` (of `features.roles.ROLES`), `price_per_post` in `currency`,
+        `audience_language` (most comments), `sponsored_share` (of captions), `critical_share` (of captions with an
+        opinion), `mentions` (JSON list of `name`, `posts`, `sponsored_posts`, `last_at`; empty where nobody is named).
+        Null where not known.
     """
     as_of = histories.as_of
     creators = histories.creators.set_index("creator_id")
@@ -76,7 +78,7 @@ def creator_facts(
     nothing = pd.Series(None, index=signals.index)
     return pd.DataFrame(
         {
-            "role": nothing.astype(TEXT),
+            "role": roles(histories, signals["follower_growth_28d"].to_numpy())["role"],
             "price_per_post": creators.get("price_per_post", nothing).astype("float64"),
             "currency": creators.get("currency", nothing).astype(TEXT),
             "audience_language": audience_languages(tables, as_of).reindex(signals.index),

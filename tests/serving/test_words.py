@@ -8,8 +8,9 @@ from babel.messages.pofile import read_po
 
 from features.evidence import GROUPS
 from features.peers import LEVELS
+from features.roles import ROLES
 from features.signals import SIGNALS
-from serving.words import LANGUAGES, words_for
+from serving.words import LANGUAGES, ROLE_WORDS, words_for
 from training.authenticity import NEEDS, NO_HEAD
 
 SERVING = Path(str(resources.files("serving")))
@@ -120,3 +121,8 @@ def test_every_group_and_window_can_be_said() -> None:
         assert all(words.window(name) for name in SIGNALS)
         assert all(words.group(name) != name for name in GROUPS)
     assert words_for("en").window("a signal of an older registry") == ""
+
+
+def test_every_role_has_words_in_both_languages() -> None:
+    assert set(ROLES) == set(ROLE_WORDS)
+    assert all(words_for("vi").role(role) for role in ROLES)
