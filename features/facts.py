@@ -22,6 +22,9 @@ FACTS = (
     "critical_share",
     "mentions",
 )
+#: Parts of a creator's captions, and of the comments under its posts, that a model of unsafe texts calls offensive or
+#: hateful; null where there is no such model.
+UNSAFE = ("unsafe_caption_share", "unsafe_comment_share")
 #: Comments whose language is told that an audience's language needs, and the part of them that must be in it.
 _LEAST_COMMENTS, _LEAST_PART = 8, 0.5
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from features.facts import UNSAFE
 from features.fit import Floats
 from features.terms import fold, normalise
 
@@ -27,6 +28,7 @@ WEIGHTS: Mapping[str, float] = {
     "no_competitor": 0.6,
     "sponsored_room": 0.2,
     "balance": 0.1,
+    "safe_texts": 0.3,
     "wanted_words": 0.1,
     "no_unwanted_words": 0.5,
     "audience_reached": 0.05,
@@ -162,7 +164,7 @@ def match_signals(wanted: Wanted, creators: pd.DataFrame, texts: Sequence[str]) 
     wanted : Wanted
     creators : DataFrame
         Rows of a score frame, or its columns `language`, `country`, `followers`, `inauthentic_followers_share`, `as_of`
-        and those of `features.facts.FACTS`.
+        and those of `features.facts.FACTS` and `UNSAFE`.
     texts : sequence of str
         What each of them writes.
 
@@ -184,6 +186,7 @@ def match_signals(wanted: Wanted, creators: pd.DataFrame, texts: Sequence[str]) 
         "no_competitor": _conflicts(creators, texts, wanted),
         "sponsored_room": 1.0 - creators["sponsored_share"].to_numpy(dtype=np.float64),
         "balance": _balance(creators["critical_share"].to_numpy(dtype=np.float64)),
+        "safe_texts": 1.0 - creators[[*UNSAFE]].max(axis=1).to_numpy(dtype=np.float64),
         "wanted_words": _written(texts, wanted.words),
         "no_unwanted_words": 1.0 - _written(texts, wanted.unwanted_words),
         "audience_reached": reach,

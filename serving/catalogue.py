@@ -14,7 +14,7 @@ import pyarrow as arrow
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from features.content import HEAD, caption_languages, language_codes
-from features.facts import FACTS
+from features.facts import FACTS, UNSAFE
 from features.lexicons import lower_text, text_array
 from features.profiles import ProfileSpace, niche_shares
 from features.tables import HEADS, PLATFORMS
@@ -68,6 +68,7 @@ SCORE_COLUMNS: dict[str, str] = {
     "sponsored_share": FRACTION,
     "critical_share": FRACTION,
     "mentions": TEXT,
+    **dict.fromkeys(UNSAFE, FRACTION),
     "model_name": TEXT,
     "model_version": TEXT,
     "model_data": TEXT,
@@ -75,7 +76,7 @@ SCORE_COLUMNS: dict[str, str] = {
     "registry_hash": TEXT,
 }
 #: Columns that frames of earlier versions do not have; null where they are missing.
-_LATER = FACTS
+_LATER = (*FACTS, *UNSAFE)
 _FILLED = ("creator_id", "platform", "model_data", "base_authenticity", "registry_hash")
 _EVIDENCE_KEYS = {"head", "signal", "value", "typical_low", "typical_high"}
 _CHECKED_KEYS = {"head", "events", "rows", "probability", "probability_without", "suffices"}
@@ -201,7 +202,7 @@ class Catalogue:
         heads = pd.Series(self.written, dtype="str").str[:HEAD]
         told = caption_languages(lower_text(text_array(heads)))
         codes = np.array([*language_codes(), None], dtype=object)[told]
-        frame = self.frame[[*_MATCHED, *FACTS]]
+        frame = self.frame[[*_MATCHED, *FACTS, *UNSAFE]]
         return frame.assign(language=frame["language"].fillna(pd.Series(codes, dtype="str")))
 
     @cached_property

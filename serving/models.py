@@ -1,5 +1,6 @@
 """Registered models, loaded by alias: the version that the alias names, verified, and no other."""
 
+import logging
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -7,15 +8,20 @@ from training import tracking
 from training.authenticity import AuthenticityModel, load_model
 from training.fit_model import FitModel, FitModelError
 from training.fit_runs import load_fit
+from training.opinion_runs import load_opinions
+from training.opinions import OpinionModel, OpinionModelError
+
+log = logging.getLogger("realreach.models")
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model and what it is registered as."""
+    """A model and what it is registered as, and the model of unsafe texts where one is champion."""
 
     name: str
     version: int
     model: AuthenticityModel
+    safety: OpinionModel | None = None
 
     def assuming(self, base_rate: float) -> Self:
         """The same with `training.authenticity.AuthenticityModel.assuming`."""
@@ -36,7 +42,18 @@ def load_champion(name: str = "authenticity", alias: str = "champion") -> Loaded
     """
     registered = tracking.resolve(name, alias)
     folder = tracking.download(name, registered.version)
-    return LoadedModel(name, registered.version, load_model(folder))
+    return LoadedModel(name, registered.version, load_model(folder), _load_safety())
+
+
+def _load_safety() -> OpinionModel | None:
+    """The champion of unsafe texts; without it no share of unsafe texts is told, and everything else is."""
+    try:
+        return load_opinions("safety")[1]
+    except tracking.ModelNotFoundError:
+        return None
+    except (tracking.CorruptModelError, OpinionModelError) as error:
+        log.warning("the model of unsafe texts cannot be used: %s", error)
+        return None
 
 
 def load_ranker() -> tuple[FitModel | None, str]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.facts import UNSAFE
 from features.match import Wanted, conflict_of, names_brand, parse_mentions
 from features.tables import HEADS
 from serving.words import N_, Words
@@ -19,8 +20,9 @@ DOUBTED = 0.5
 REASON_SEPARATOR = " · "
 #: Past work that is named.
 _BRANDS_SHOWN = 3
-#: Signals of `features.match` that are a reason against where they are below this, and how that is said.
-_AGAINST_BELOW = 0.5
+#: Signals of `features.match` that are a reason against where they are below a part, and how that is said.
+_AGAINST_BELOW = {"safe_texts": 0.8}
+_HALF = 0.5
 _AGAINST: Mapping[str, str] = {
     "language": N_("writes in another language than the brief asks for ({value})"),
     "audience_language": N_("most comments are in another language than the brief asks for ({value})"),
@@ -28,6 +30,7 @@ _AGAINST: Mapping[str, str] = {
     "price": N_("costs more than the brief allows ({value} a post)"),
     "no_unwanted_words": N_("writes about what the brief asks to avoid"),
     "sponsored_room": N_("much of what is posted is advertising ({value})"),
+    "safe_texts": N_("signals consistent with offensive language in captions or comments ({value})"),
 }
 
 
@@ -109,7 +112,7 @@ def _against(grounds: Grounds, wanted: Wanted, words: Words) -> list[str]:
     if not competitors and grounds.matches["no_competitor"] < 1:
         said.append(words.say(N_("writes about a competitor; no day is known")))
     for name, sentence in _AGAINST.items():
-        if grounds.matches[name] < _AGAINST_BELOW:
+        if grounds.matches[name] < _AGAINST_BELOW.get(name, _HALF):
             said.append(words.say(sentence, value=_told(name, grounds.facts, words)))
     return said
 
@@ -119,6 +122,8 @@ def _told(name: str, facts: Mapping[str, Any], words: Words) -> str:
         return f"{words.count(round(facts['price_per_post']))} {facts['currency']}"
     if name == "sponsored_room":
         return words.percent(facts["sponsored_share"])
+    if name == "safe_texts":
+        return words.percent(np.nanmax([facts[share] for share in UNSAFE]))
     return str(facts.get(name, ""))
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from features.content import profile_texts
 from features.coordination import Crowd
 from features.evidence import evidence_rows
-from features.facts import creator_facts
+from features.facts import UNSAFE, creator_facts
 from features.histories import Events, Histories, make_histories
 from features.peers import Peers, PeersError, peer_position
 from features.signals import compute_signals, registry_hash
@@ -20,6 +20,7 @@ from serving.words import words_for
 from training.authenticity import NEEDS, NO_HEAD, READ
 from training.contributions import carrying_groups
 from training.explaining import explain, rows_in_words
+from training.opinion_balance import opinion_balance
 
 _PROFILE = ("platform", "handle", "display_name", "niche", "country", "language")
 #: Posts, days, comments or accounts that a piece of evidence points at.
@@ -210,6 +211,7 @@ def score_tables(
         _profiles(histories)
         .join(_with_reasons(scores, evidence, loaded.model.heads))
         .join(creator_facts(tables, histories, signals, imported_at=imported_at))
+        .join(opinion_balance(tables, {"safety": loaded.safety}, as_of)[[*UNSAFE]])
         .assign(
             checked=_checked(scores, tables, loaded, as_of, imported_at),
             growth_28d=signals["follower_growth_28d"],

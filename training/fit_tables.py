@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from features.content import profile_texts
-from features.facts import creator_facts
+from features.facts import UNSAFE, creator_facts
 from features.histories import make_histories
 from features.match import Wanted, as_handle, match_signals, met
 from features.mentions import mentions_of_posts
@@ -211,6 +211,7 @@ def fit_data(tables: Tables, as_of: pd.Timestamp, config: CollaborationConfig, *
         country=creators.get("country", pd.Series(dtype="str")).reindex(facts.index),
         followers=creators["followers"],
         inauthentic_followers_share=np.nan,
+        **dict.fromkeys(UNSAFE, np.nan),
         as_of=as_of,
     )
     texts = texts.reindex(facts.index)

@@ -25,6 +25,8 @@ def creators(**columns: object) -> pd.DataFrame:
         "sponsored_share": np.nan,
         "critical_share": np.nan,
         "mentions": "[]",
+        "unsafe_caption_share": np.nan,
+        "unsafe_comment_share": np.nan,
     }
     frame = pd.DataFrame([row | columns])
     return frame.astype({"role": "str", "currency": "str", "audience_language": "str", "followers": "Int64"})
@@ -69,6 +71,7 @@ def test_what_is_not_asked_for_or_not_known_is_nan() -> None:
         ("no_unwanted_words", Wanted(unwanted_words=("art",)), "startup party", {}, 1),
         ("sponsored_room", Wanted(), "", {"sponsored_share": 0.75}, 0.25),
         ("balance", Wanted(), "", {"critical_share": 0.0}, 0),
+        ("safe_texts", Wanted(), "", {"unsafe_comment_share": 0.3, "unsafe_caption_share": 0.1}, 0.7),
         ("balance", Wanted(), "", {"critical_share": 0.3}, 1),
         ("balance", Wanted(), "", {"critical_share": 0.8}, 0.5),
     ],
