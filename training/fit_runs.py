@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.special import expit
+from scipy.stats import rankdata
 
 from features.fit import Floats
 from features.tables import Tables
@@ -67,7 +68,8 @@ def held_out(data: FitData, config: CollaborationConfig, progress: Callable[[str
             "random": rng.random(own.shape),
             "followers": np.tile(data.followers[creators], (len(briefs), 1)),
             "popularity": popularity(seen, unseen),
-            PRIOR: data.prior[np.ix_(briefs, creators)],
+            PRIOR: (prior := data.prior[np.ix_(briefs, creators)]),
+            "prior and followers": rankdata(prior, axis=1) + rankdata(data.followers[creators]),
             RANKER: own,
         }
         for name, values in scorers.items():
