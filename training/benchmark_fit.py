@@ -17,7 +17,7 @@ import pandas as pd
 from features.fit import Floats, against_rivals, cosine
 from training.affinity import VIEWS, Affinity
 from training.fit import OBJECTIVES, FitConfig, Objective, Pairs, fit_ranker, fit_rankers
-from training.fit_sets import read_fit_set
+from training.fit_sets import FitSetError, read_fit_set
 from training.ranking_metrics import LOWER_IS_BETTER, METRICS, by_brand, differences, interval, summarise
 
 SEEDS = 5
@@ -159,6 +159,9 @@ def benchmark_fit(
     config = config or FitConfig()
     halves = read_fit_set(path)
     train, test = halves["train"], halves["test"]
+    if not test.worked.any() or test.worked.all(axis=1).any():
+        message = f"{path.name}: test_label needs brands that worked with some creators, and none that did with all"
+        raise FitSetError(message)
     categories = np.array(test.categories)
     progress(f"train: {len(train.briefs)} brands, {len(train.creators):,} creators, {int(train.worked.sum()):,} pairs")
     progress(f"test: {len(test.briefs)} brands, {len(test.creators):,} creators, {int(test.worked.sum()):,} pairs")

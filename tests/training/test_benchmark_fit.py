@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from realreach import app
 from training.benchmark_fit import ALONE, MOST, POINTWISE, RANKER, SUM, benchmark_fit
 from training.fit import FitConfig
+from training.fit_sets import FitSetError
 from training.ranking_metrics import METRICS
 
 DATA = Path(os.environ.get("REALREACH_DATA", "../shared/data"))
@@ -61,6 +62,14 @@ def test_labels_of_the_test_half_do_not_reach_the_scores(tmp_path: Path) -> None
     found = benchmark_fit(path, QUICK, seeds=1, draws=50)
     wide = found.figures.pivot(index="scorer", columns="metric", values="value")
     assert abs(wide.loc[RANKER, "auc"] - 0.5) < 0.1
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_a_test_half_that_cannot_judge_is_refused(tmp_path: Path, label: int) -> None:
+    whole = np.load(write_world(tmp_path / "world.npz"))["test_label"]
+    path = write_world(tmp_path / "other.npz", test_label=np.full_like(whole, label))
+    with pytest.raises(FitSetError, match="test_label"):
+        benchmark_fit(path, QUICK, seeds=1, draws=50)
 
 
 def test_the_command_writes_what_it_shows(tmp_path: Path) -> None:

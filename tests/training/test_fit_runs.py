@@ -1,6 +1,8 @@
 """From collaborations to a champion that ranks, on a made-up market."""
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,8 +11,10 @@ from typer.testing import CliRunner
 
 from features.match import WEIGHTS
 from features.profiles import ProfileSpace, niche_shares
-from features.tables import write_tables
+from features.sources.columns import import_tables, read_mapping
+from features.tables import check_tables, write_tables
 from realreach import app
+from training.benchmark_collaborations import benchmark_collaborations, named_brands
 from training.fit_model import INPUTS, FitModel, FitModelError
 from training.fit_runs import load_fit, promote_fit, train_fit
 from training.fit_tables import CollaborationConfig
@@ -70,8 +74,6 @@ least_rows = 20
 
 @pytest.fixture
 def folder(tmp_path):
-    from features.tables import check_tables
-
     write_tables(check_tables(market(brands=40)), tmp_path / "market")
     (tmp_path / "quick.toml").write_text(QUICK)
     return tmp_path
@@ -104,8 +106,6 @@ def test_a_ranker_is_trained_promoted_and_ranks(home, folder) -> None:
 
 def test_a_model_of_other_inputs_is_refused(home, folder, tmp_path) -> None:
     tables = market(brands=12, idle=60)
-    from features.tables import check_tables
-
     settings = folder / "quick.toml"
     trained = train_fit(check_tables(tables), "market", settings, as_of=AS_OF, imported_at=AS_OF)
     saved = tmp_path / "saved"
@@ -174,3 +174,34 @@ def test_gates(metadata: dict, champion: dict | None, failing: set[str]) -> None
 def test_settings_are_checked() -> None:
     with pytest.raises(ValueError, match="folds"):
         CollaborationConfig.model_validate({"folds": 1})
+
+
+def test_the_benchmark_leaves_brands_out(folder) -> None:
+    figures = folder / "figures.json"
+    options = ["--config", str(folder / "quick.toml"), "--seeds", "2", "--json", str(figures)]
+    answer = CliRunner().invoke(app, ["benchmark", "collaborations", "--data", str(folder / "market"), *options])
+    assert answer.exit_code == 0, answer.output
+    rows = pd.DataFrame(json.loads(figures.read_text())["figures"])
+    auc = rows[rows["metric"] == "auc"].set_index("scorer")["value"]
+    assert auc["ranker"] > auc["prior"] > 0.6
+    assert 0.4 < auc["random"] < 0.6
+
+
+def test_named_brands_have_a_line_each() -> None:
+    brands = named_brands()
+    assert brands["brand_id"].is_unique
+    assert brands["brief"].str.len().between(10, 120).all()
+
+
+def test_real_captions_that_name_brands_teach(home) -> None:
+    folder = Path(os.environ.get("REALREACH_DATA", "../shared/data")) / "instagram_kim2020"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not here")
+    tables, _ = import_tables(read_mapping("instagram_kim2020"), [folder], now=AS_OF)
+    config = CollaborationConfig.model_validate(
+        {"known": "always", "most_others": 800, "folds": 3, "ranker": {"trees": 60, "repeats": 1, "boosters": 1}}
+    )
+    figures = benchmark_collaborations(tables, config, as_of=AS_OF, imported_at=AS_OF, seeds=1)
+    auc = figures[figures["metric"] == "auc"].set_index("scorer")
+    assert auc.loc["ranker", "value"] > auc.loc["prior", "value"] > 0.55
+    assert auc.loc["prior", "gap_low"] > 0
