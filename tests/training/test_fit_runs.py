@@ -183,7 +183,7 @@ def test_the_benchmark_leaves_brands_out(folder) -> None:
     assert answer.exit_code == 0, answer.output
     rows = pd.DataFrame(json.loads(figures.read_text())["figures"])
     auc = rows[rows["metric"] == "auc"].set_index("scorer")["value"]
-    assert auc["ranker"] > auc["prior"] > 0.6
+    assert auc["ranker"] > auc["prior"] > auc["random"]
     assert 0.4 < auc["random"] < 0.6
 
 
