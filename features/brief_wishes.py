@@ -22,7 +22,7 @@ _REACH = 120
 #: Characters before a word within which it is negated.
 _NEAR = 25
 _QUOTED = re.compile(r"[“\"«]([^“”\"«»\n]{2,60})[”\"»]|(#[^\W_][\w]{1,50})")
-_JOINED = re.compile(r"\s*(?:,|;|&|/|\band\b|\bor\b|\bvà\b|\bhoặc\b|\bhay\b)\s*(?:(?:and|or|và|hoặc)\s+)?")
+_JOINED = re.compile(r"\s*(?:,|;|&|/|\b(?:and|or|và|va|hoặc|hoac|hay)\b)\s*(?:(?:and|or|và|va|hoặc|hoac)\s+)?")
 _WORD = r"(?:[^\W\d_a-zà-ỹđ]|\d)[\w'’&-]*(?:\.\w[\w'’&-]*)*"
 _NAME = re.compile(rf"@[\w.]{{2,30}}|[“\"]([^“”\"\n]{{2,40}})[”\"]|{_WORD}(?:\s+{_WORD}){{0,3}}")
 
@@ -43,6 +43,10 @@ def _patterns() -> dict[str, re.Pattern[str]]:
     brands = rf"(?:{either(rivals['brands'])})?\s*(?:{either(rivals['like'])})?\s*:?\s*"
     return {
         "price_max": re.compile(rf"(?:\b(?:{either(money['most'])})\s+)?{amount}{per_post}"),
+        "price_behind": re.compile(
+            rf"\b(?:per|each|moi|mot)\s+(?:{either(money['per_post'])})\b\s*:?\s*"
+            rf"(?:(?:{either([*money['most'], 'la', 'is', 'khoang', 'about'])})\s+){{0,2}}{amount}"
+        ),
         "budget": re.compile(rf"\b(?:{either(money['words'])})\b{some}{amount}"),
         "budget_behind": re.compile(rf"{amount}\s+(?:total\s+)?(?:{either(money['words'])})\b"),
         "competitors": re.compile(
@@ -110,11 +114,16 @@ def _prices(text: str, folded: str) -> Iterator[Read]:
     """Budget and price of a post; an amount is one of them only by its words."""
     currencies = []
     taken: list[tuple[int, int]] = []
-    for field, name in (("price_max", "price_max"), ("budget", "budget"), ("budget", "budget_behind")):
+    for field, name in (
+        ("price_max", "price_max"),
+        ("price_max", "price_behind"),
+        ("budget", "budget"),
+        ("budget", "budget_behind"),
+    ):
         for found in _patterns()[name].finditer(folded):
             told = _money(found)
             inside = any(start < found.end("number") and found.start("number") < end for start, end in taken)
-            if told is None or inside or (name == "price_max" and not told[1] and not found["unit"]):
+            if told is None or inside or (field == "price_max" and not told[1] and not found["unit"]):
                 continue
             taken.append(found.span())
             yield Read(field, told[0], text[found.start() : found.end()].strip())
