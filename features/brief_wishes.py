@@ -148,10 +148,22 @@ def _names(text: str, start: int) -> list[str]:
     return found
 
 
+@lru_cache(maxsize=1)
+def _no_brands() -> frozenset[str]:
+    """Names that stand with a capital and are no brand's: languages, peoples, platforms."""
+    norms = read_norms("briefs")
+    return frozenset(
+        word
+        for section in ("languages", "people", "countries", "platforms")
+        for words in norms[section].values()
+        for word in words
+    )
+
+
 def _competitors(text: str, folded: str) -> Iterator[Read]:
     for found in _patterns()["competitors"].finditer(folded):
         for name in _names(text, found.end()):
-            if len(name) > 1:
+            if len(name) > 1 and plain(name) not in _no_brands():
                 yield Read("competitors", name.lstrip("@"), name)
 
 

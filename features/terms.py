@@ -18,11 +18,11 @@ from typing import Self
 _ENGLISH = """
 a an and are as at be by for from has have i in is it its of on or our that the their they this to us we who will with
 you your about all any every give gives how look looking looks more need needs other others some want wanted wants what
-when who
+when who not don t must should can
 """
 _VIETNAMESE = """
 và của là các những cho với trong được có một này đó để từ khi thì mà ở tại bởi cũng như về đã sẽ đang rất
-cần tìm mời muốn
+cần tìm mời muốn không chưa phải nên
 """
 _FRENCH = """
 au aux avec ce ces cette d dans de des du elle en est et il ils je l la le les leur mais ne nos notre nous on ou par pas
@@ -139,7 +139,7 @@ def shared_words(brief: str, texts: Sequence[str], rarity: Rarity, limit: int = 
     """
     words = words_of(brief)
     # reversed: a word that the brief repeats is named where it comes first
-    spans = {term: (position, length) for term, position, length in reversed([*_terms(words)])}
+    spans = {term: (position, length) for term, position, length in reversed([*_terms(words)]) if not term.isdigit()}
     found = []
     for text in texts:
         counts = Counter(term for term in terms_of(text) if term in spans)

@@ -4,12 +4,12 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from features.brief_text import read_brief_text
 from features.match import Wanted
 from features.reading import Read
 from serving.catalogue import Filters, Names
@@ -18,6 +18,10 @@ from serving.words import N_, Words
 #: Characters: more than 10,000 words in either language.
 LONGEST_BRIEF = 100_000
 MOST_CREATORS = 1_000
+#: Creators that the words of a brief may ask for; who wants more says so in a field.
+_MOST_FROM_WORDS = 200
+#: What is read from these words is no topic: who avoids politics does not look for it.
+_NO_TOPIC = ("competitors", "must_not_words", "budget", "price_max")
 #: What the words of a brief are read for, and how that is said.
 _READ_WORDS = {
     "platforms": N_("platform {values} (“{words}”)"),
@@ -182,8 +186,8 @@ def read_brief(text_or_file: str) -> Brief:
     return _parse(path, text)
 
 
-def with_text(brief: Brief) -> tuple[Brief, Wanted, tuple[Read, ...]]:
-    """What a brief asks for, from its fields and from its words; a field that is given stands.
+def with_text(brief: Brief, told: Sequence[Read]) -> tuple[Brief, Wanted, tuple[Read, ...]]:
+    """What a brief asks for, from its fields and from what its words were read as; a field that is given stands.
 
     A place that is only named is not asked for: it may be what a campaign is about.
 
@@ -202,16 +206,20 @@ def with_text(brief: Brief) -> tuple[Brief, Wanted, tuple[Read, ...]]:
     if brief.countries:
         given.add("creator_countries")
     known = {*_READ_WORDS, *_WISH_WORDS, "currency"}
-    found = tuple(one for one in read_brief_text(brief.text) if one.field in known and one.field not in given)
-    told: dict[str, Any] = {}
+    found = tuple(
+        replace(one, value=min(int(one.value), _MOST_FROM_WORDS)) if one.field == "k" else one
+        for one in told
+        if one.field in known and one.field not in given
+    )
+    values: dict[str, Any] = {}
     for one in found:
         if one.field in _SINGLE:
-            told.setdefault(one.field, one.value)
+            values.setdefault(one.field, one.value)
         else:
-            told[one.field] = (*told.get(one.field, ()), one.value)
-    filters = {field: told[field] for field in _READ_WORDS if field in told}
+            values[one.field] = (*values.get(one.field, ()), one.value)
+    filters = {field: values[field] for field in _READ_WORDS if field in values}
     filled = brief.model_copy(update=filters) if filters else brief
-    wishes = {name: told.get(name) for name in _WISH_WORDS}
+    wishes = {name: values.get(name) for name in _WISH_WORDS}
 
     def either(field: str, own: Any) -> Any:
         return own or wishes[field]
@@ -223,13 +231,20 @@ def with_text(brief: Brief) -> tuple[Brief, Wanted, tuple[Read, ...]]:
             countries=tuple(either("creator_countries", brief.countries) or ()),
             roles=tuple(either("roles", brief.roles) or ()),
             price_max=_first_known(brief.price_max, wishes["price_max"], brief.budget, wishes["budget"]),
-            currency=brief.currency or str(told.get("currency", "")),
+            currency=brief.currency or str(values.get("currency", "")),
             competitors=tuple(either("competitors", brief.competitors) or ()),
             words=tuple(either("must_words", brief.must_words) or ()),
             unwanted_words=tuple(either("must_not_words", brief.must_not_words) or ()),
         ),
         found,
     )
+
+
+def topic_of(text: str, told: Sequence[Read]) -> str:
+    """A brief without what is plainly no topic of it: competitors, what is to be avoided, money."""
+    for words in {one.words for one in told if one.field in _NO_TOPIC}:
+        text = text.replace(words, " ")
+    return text
 
 
 def _first_known(*values: Any) -> float | None:

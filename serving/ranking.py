@@ -11,12 +11,13 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from features.brief_text import read_brief_text
 from features.fit import Floats
 from features.match import Wanted, match_signals, met
 from features.profiles import BriefVector
 from features.reading import Read
 from features.terms import shared_words, words_of
-from serving.briefs import Brief, say_read, with_text
+from serving.briefs import Brief, say_read, topic_of, with_text
 from serving.catalogue import Catalogue, Filters, records
 from serving.reasons import DOUBTED, REASON_SEPARATOR, Grounds, reasons
 from serving.words import N_, Language, Words, words_for
@@ -94,6 +95,8 @@ class Reading:
     wanted : Wanted
     found : tuple of Read
         What was read from the words and holds.
+    topic : str
+        Its words without those that are no topic.
     vector : BriefVector
     missing : {"", "empty_brief", "unknown_words", "nothing_written"}
         Why no fit can be told.
@@ -102,6 +105,7 @@ class Reading:
     brief: Brief
     wanted: Wanted
     found: tuple[Read, ...]
+    topic: str
     vector: BriefVector
     missing: Missing
 
@@ -113,11 +117,13 @@ class Reading:
 
 def read(catalogue: Catalogue, brief: Brief) -> Reading:
     """Read a brief for a catalogue."""
-    filled, wanted, found = with_text(brief)
-    vector = catalogue.profiles.read(brief.text, brief.niches)
-    written = bool(words_of(brief.text) or brief.niches)
+    told = read_brief_text(brief.text)
+    filled, wanted, found = with_text(brief, told)
+    topic = topic_of(brief.text, told)
+    vector = catalogue.profiles.read(topic, brief.niches)
+    written = bool(words_of(topic) or brief.niches)
     missing: Missing = "" if written and vector.known else "unknown_words" if written else "empty_brief"
-    return Reading(filled, wanted, found, vector, missing)
+    return Reading(filled, wanted, found, topic, vector, missing)
 
 
 @dataclass(frozen=True)
@@ -140,6 +146,8 @@ class Shortlist:
         Where nobody passes all filters: how many each lets through on its own.
     ranker : str
         What the fit comes from: "prior", or the version of the fit model.
+    wanted : int
+        Creators that were asked for.
     """
 
     frame: pd.DataFrame
@@ -149,6 +157,7 @@ class Shortlist:
     read: tuple[Read, ...] = ()
     passing: Mapping[str, int] = field(default_factory=dict)
     ranker: str = PRIOR
+    wanted: int = 20
 
     def note(self, language: Language = "en") -> str:
         """Say what was read from the brief, and why nobody is listed or there is no fit."""
@@ -266,6 +275,7 @@ def shortlist(
         reading.found,
         {} if len(candidates) else catalogue.passing(reading.brief),
         PRIOR if model is None else model.version,
+        wanted,
     )
 
 
@@ -306,7 +316,7 @@ def lookalikes(
     niches = _niches_of(catalogue, rows)
     middle = BriefVector(vector, niches, catalogue.niche_shares.iloc[rows].mean().to_numpy())
     missing: Missing = "" if middle.known else "nothing_written"
-    reading = Reading(Brief(), Wanted(), (), middle, missing)
+    reading = Reading(Brief(), Wanted(), (), "", middle, missing)
     likeness = catalogue.profiles.products(vector)[candidates].astype(np.float64)
     known = np.ones(len(candidates)) if missing else likeness
     assumed = assumed_authenticity(catalogue)[candidates]
@@ -340,7 +350,7 @@ def grounds(
     """What the fit of some of the fitted creators stands on, by their places among them."""
     rows = fitted.rows[places]
     texts = [catalogue.written[row] for row in rows]
-    matched = shared_words(reading.brief.text, texts, catalogue.rarity)
+    matched = shared_words(reading.topic, texts, catalogue.rarity)
     shares = catalogue.niche_shares.iloc[rows][list(reading.niches)].to_dict("records")
     quotes = [""] * len(rows) if reading.missing else _quotes(catalogue, reading.vector, texts)
     precedents = (

@@ -116,7 +116,7 @@ class View:
         if self.query.get("k"):
             values["k"] = self.query["k"]
         brief = _FormBrief.model_validate(values)
-        return brief.model_copy(update={"k": min(brief.k, _MOST_SHOWN)})
+        return brief.model_copy(update={"k": _MOST_SHOWN}) if brief.k > _MOST_SHOWN else brief
 
 
 def _view(request: Request) -> View:
@@ -195,7 +195,8 @@ def _shortlist(view: View, catalogue: Catalogue, brief: Brief, model: FitModel |
         platforms=[name for name in PLATFORMS if name in set(catalogue.names("platform")) | set(brief.platforms)],
         tiers=TIERS,
         niches=catalogue.names("niche"),
-        sizes=sorted({*_SIZES, brief.k}),
+        size=found.wanted,
+        sizes=sorted({*_SIZES, found.wanted}),
         minima=sorted({*_MINIMA, *([brief.min_authenticity] if brief.min_authenticity else [])}),
     )
 

@@ -68,6 +68,10 @@ def test_money(text: str, expected: dict[str, list[str | int]]) -> None:
         ("đối thủ: “highlands coffee”, Phúc Long", ["highlands coffee", "Phúc Long"]),
         ("our competitor runs on YouTube", []),
         ("creators who worked with Nike", []),
+        (
+            "who have not worked with Daniel Wellington or Rosefield, English speaking",
+            ["Daniel Wellington", "Rosefield"],
+        ),
         ("khong nhan KOL da quang cao cho Shopee va Lazada", ["Shopee", "Lazada"]),
         ("no problem with brands", []),
         ("chưa hợp tác với ai", []),

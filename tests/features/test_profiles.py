@@ -50,7 +50,7 @@ def test_similarities_stay_between_nothing_and_everything() -> None:
     space = ProfileSpace.fit(PROFILES)
     alike = space.similarities(space.read("street food"))
     assert alike.min() == 0 <= alike.max() <= 1
-    assert space.alike([0, 1]).argmax() in (0, 1)
+    assert space.products(space.middle([0, 1])).argmax() in (0, 1)
     assert len(ProfileSpace.fit([])) == 0
 
 

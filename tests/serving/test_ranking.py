@@ -368,3 +368,12 @@ def ranker() -> FitModel:
     brands = tuple(f"Glow {number}" for number in range(12))
     creators = tuple(f"known{number}" for number in range(56))
     return FitModel(fit_ranker(pairs, config), 1.0, 0.0, brands, creators, pairs.relevance, "made", "7")
+
+
+def test_what_is_avoided_is_no_topic(catalogue: Catalogue) -> None:
+    plain = shortlist(catalogue, Brief(text="skincare for oily skin"))
+    text = "skincare for oily skin. Avoid weight loss. Not worked with Street Food Travel"
+    careful = shortlist(catalogue, Brief(text=text))
+    assert set(careful.niches) <= {*plain.niches, "fitness"} - {"fitness"}
+    assert careful.frame["creator_id"][0] == plain.frame["creator_id"][0]
+    assert not {"weight", "food", "street food", "travel"} & set(", ".join(careful.frame["matched_words"]).split(", "))
