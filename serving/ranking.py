@@ -4,6 +4,7 @@ In two stages: the creators that write most like the brief, then those by everyt
 Neither stage's fit reads authenticity, so raising it never lowers a creator's place.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -25,9 +26,13 @@ from training.fit_model import FitModel
 
 #: Creators that the second stage looks at, and times the creators wanted where that is more.
 RETRIEVED, RETRIEVED_FOR_EACH = 1_000, 2
-#: Lines of a creator among which the closest to the brief is looked for, those written last; its least likeness, and
-#: the characters of it that are shown.
-_LINES, _LEAST_LIKENESS, _QUOTED = 20, 0.4, 100
+#: Sentences of a creator, those written last, among which the closest to the brief is looked for; its least likeness,
+#: its least words, and the characters of it that are shown. Then the same of hashtags.
+_SENTENCES, _LEAST_LIKENESS, _LEAST_WORDS, _QUOTED = 20, 0.4, 3, 110
+_TAGS, _LEAST_TAG_LIKENESS, _TAGS_SHOWN = 30, 0.5, 3
+_SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n|\s[|•]+\s")
+_TAG = re.compile(r"#[^\W_]\w*")
+_LETTERS = re.compile(r"[^\W\d_]{2,}")
 
 RANKED_COLUMNS = (
     "rank",
@@ -353,6 +358,7 @@ def grounds(
     matched = shared_words(reading.topic, texts, catalogue.rarity)
     shares = catalogue.niche_shares.iloc[rows][list(reading.niches)].to_dict("records")
     quotes = [""] * len(rows) if reading.missing else _quotes(catalogue, reading.vector, texts)
+    tags = [()] * len(rows) if reading.missing else _tags(catalogue, reading.vector, texts)
     precedents = (
         [None] * len(rows)
         if model is None or reading.missing
@@ -366,6 +372,7 @@ def grounds(
                 matched[number],
                 sorted(niches, key=lambda one: -one[1])[:_NICHES_SHOWN],
                 quotes[number],
+                tags[number],
                 facts,
                 {name: float(values[places[number]]) for name, values in fitted.matches.items()},
                 precedents[number],
@@ -374,19 +381,41 @@ def grounds(
     return found
 
 
-def _quotes(catalogue: Catalogue, brief: BriefVector, texts: Sequence[str]) -> list[str]:
-    """The line of each text that is closest to a brief, empty where none comes close."""
-    lines = [[line.strip() for line in text.splitlines() if len(line.split()) > 2][:_LINES] for text in texts]
-    likeness = catalogue.profiles.line_likeness([line for own in lines for line in own], brief)
+def _sentences(text: str) -> list[str]:
+    """The first sentences of a text that say something, without hashtags, none longer than what is shown."""
+    found = []
+    for sentence in _SENTENCE.split(text):
+        words = _TAG.sub("", sentence).strip()
+        if len(_LETTERS.findall(words)) >= _LEAST_WORDS:
+            found.append(words if len(words) <= _QUOTED else f"{words[:_QUOTED].rsplit(' ', 1)[0]}…")
+            if len(found) == _SENTENCES:
+                break
+    return found
+
+
+def _closest(
+    catalogue: Catalogue, brief: BriefVector, pieces: Sequence[Sequence[str]], least: float, most: int
+) -> list[list[str]]:
+    """Of each creator's pieces of text those that are closest to a brief, the closest first."""
+    likeness = catalogue.profiles.line_likeness([one for own in pieces for one in own], brief)
     found, start = [], 0
-    for own in lines:
+    for own in pieces:
         parts = likeness[start : start + len(own)]
         start += len(own)
-        best = int(parts.argmax()) if len(own) else -1
-        close = best >= 0 and parts[best] >= _LEAST_LIKENESS
-        line = own[best] if close else ""
-        found.append(line if len(line) <= _QUOTED else f"{line[:_QUOTED].rstrip()}…")
+        found.append([own[place] for place in np.argsort(-parts, kind="stable")[:most] if parts[place] >= least])
     return found
+
+
+def _quotes(catalogue: Catalogue, brief: BriefVector, texts: Sequence[str]) -> list[str]:
+    """The sentence of each text that is closest to a brief, empty where none comes close."""
+    found = _closest(catalogue, brief, [_sentences(text) for text in texts], _LEAST_LIKENESS, 1)
+    return [own[0] if own else "" for own in found]
+
+
+def _tags(catalogue: Catalogue, brief: BriefVector, texts: Sequence[str]) -> list[tuple[str, ...]]:
+    """The hashtags of each text that are closest to a brief."""
+    tags = [list(dict.fromkeys(tag.lower() for tag in _TAG.findall(text)))[:_TAGS] for text in texts]
+    return [tuple(own) for own in _closest(catalogue, brief, tags, _LEAST_TAG_LIKENESS, _TAGS_SHOWN)]
 
 
 def _ranked(

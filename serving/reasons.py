@@ -45,7 +45,9 @@ class Grounds:
     niches : sequence of (str, float)
         Niches of the brief that it writes about, and what part of its words on any niche.
     quote : str
-        The line of its texts that is closest to the brief; empty where none is close.
+        The sentence of its texts that is closest to the brief; empty where none is close.
+    tags : tuple of str
+        Its hashtags that are closest to the brief.
     facts : mapping
         Its row of `Catalogue.facts`.
     matches : mapping of str to float
@@ -56,6 +58,7 @@ class Grounds:
     matched: tuple[str, ...]
     niches: Sequence[tuple[str, float]]
     quote: str
+    tags: tuple[str, ...]
     facts: Mapping[str, Any]
     matches: Mapping[str, float]
     precedent: Precedent | None
@@ -127,8 +130,8 @@ def _told(name: str, facts: Mapping[str, Any], words: Words) -> str:
     return str(facts.get(name, ""))
 
 
-def _for(grounds: Grounds, brand: str, words: Words) -> list[str]:
-    """What speaks for a creator: niches, words, its own line, past work, precedents."""
+def _by_texts(grounds: Grounds, words: Words) -> list[str]:
+    """What a creator writes that speaks for it: niches, shared words, a sentence, hashtags."""
     said = []
     if grounds.niches:
         parts = ", ".join(f"{words.niche(name)} ({words.percent(part)})" for name, part in grounds.niches)
@@ -137,7 +140,14 @@ def _for(grounds: Grounds, brand: str, words: Words) -> list[str]:
         said.append(words.say(N_("matches the brief in: {words}"), words=", ".join(grounds.matched)))
     if grounds.quote:
         said.append(words.say(N_("wrote: “{quote}”"), quote=grounds.quote))
-    facts = grounds.facts
+    if grounds.tags:
+        said.append(words.say(N_("tags: {tags}"), tags=", ".join(grounds.tags)))
+    return said
+
+
+def _by_work(grounds: Grounds, brand: str, words: Words) -> list[str]:
+    """What a creator has done that speaks for it: role, past work, a precedent."""
+    said, facts = [], grounds.facts
     if pd.notna(facts["role"]):
         said.append(words.say(N_("role: {role}"), role=words.role(facts["role"])))
     named = parse_mentions(facts["mentions"])
@@ -178,7 +188,7 @@ def reasons(row: Mapping[str, Any], words: Words, grounds: Grounds, wanted: Want
     if np.isnan(row["authenticity"]):
         said.append(words.say(N_("not assessed: {why}"), why=why_not_assessed(row, words)))
     said += _against(grounds, wanted, words)
-    said += _for(grounds, brand, words)
+    said += [*_by_texts(grounds, words), *_by_work(grounds, brand, words)]
     if row["authenticity"] < DOUBTED and not _flagged(row):
         said.insert(0, _say_likeliest(row, words))
     if not said:

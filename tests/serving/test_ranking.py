@@ -178,7 +178,7 @@ def test_reasons_are_neutral_and_carry_their_evidence(catalogue: Catalogue) -> N
     assert ranked["reasons"]["an"].split(" · ") == [
         "writes about: beauty (56%)",
         "matches the brief in: my pham",
-        "wrote: “Review mỹ phẩm cho da dầu, serum dưỡng ẩm mỗi tuần #skincare”",
+        "wrote: “Review mỹ phẩm cho da dầu, serum dưỡng ẩm mỗi tuần”",
     ]
     assert ranked["matched_words"]["an"] == "my pham"
     assert ranked["reason"]["dung"] == "not assessed: too little history: 3 posts, 0 days of follower counts"
@@ -194,7 +194,7 @@ def test_reasons_in_vietnamese(catalogue: Catalogue) -> None:
     assert ranked["reasons"]["an"].split(" · ") == [
         "viết về: làm đẹp (56%)",
         "khớp với brief ở: mỹ phẩm",
-        "từng viết: “Review mỹ phẩm cho da dầu, serum dưỡng ẩm mỗi tuần #skincare”",
+        "từng viết: “Review mỹ phẩm cho da dầu, serum dưỡng ẩm mỗi tuần”",
     ]
 
 
@@ -377,3 +377,12 @@ def test_what_is_avoided_is_no_topic(catalogue: Catalogue) -> None:
     assert set(careful.niches) <= {*plain.niches, "fitness"} - {"fitness"}
     assert careful.frame["creator_id"][0] == plain.frame["creator_id"][0]
     assert not {"weight", "food", "street food", "travel"} & set(", ".join(careful.frame["matched_words"]).split(", "))
+
+
+def test_tags_and_the_closest_sentence_are_reasons(score_frame: pd.DataFrame) -> None:
+    text = "Hello there, it was a long day! I love this gentle face serum for oily skin. #skincare #sunday #faceserum"
+    frame = score_frame.assign(profile_text=text)
+    told = shortlist(Catalogue.of(frame), Brief(text="skin care for oily skin")).frame["reasons"][4]
+    assert "wrote: “I love this gentle face serum for oily skin.”" in told
+    assert "tags: #skincare" in told
+    assert "#sunday" not in told

@@ -156,7 +156,7 @@ class TestServed:
         assert answer["creators"][0]["reasons"] == [
             "viết về: làm đẹp (56%), chăm sóc da (44%)",
             "khớp với brief ở: mỹ phẩm da dầu",
-            "từng viết: “Review mỹ phẩm cho da dầu, serum dưỡng ẩm mỗi tuần #skincare”",
+            "từng viết: “Review mỹ phẩm cho da dầu, serum dưỡng ẩm mỗi tuần”",
         ]
         assert answer["fit_model"] == "prior"
         assert answer["read"] == []
