@@ -227,6 +227,10 @@ class Fitted:
     fit: Floats
     matches: dict[str, Floats]
 
+    def take(self, places: np.ndarray) -> "Fitted":
+        """Some of them, by their places."""
+        return Fitted(self.rows[places], self.fit[places], {name: own[places] for name, own in self.matches.items()})
+
 
 def fit_of(catalogue: Catalogue, reading: Reading, rows: np.ndarray, model: FitModel | None = None) -> Fitted:
     """Fit of some creators, by the fit model or, where there is none, by likeness × what the brief asks for is met."""
@@ -240,6 +244,42 @@ def fit_of(catalogue: Catalogue, reading: Reading, rows: np.ndarray, model: FitM
         return Fitted(rows, likeness * met(matches), matches)
     shares = catalogue.niche_shares.to_numpy()[rows]
     return Fitted(rows, model.fit(reading.vector, vectors, shares, matches), matches)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The first creators for a brief, without reasons.
+
+    Attributes
+    ----------
+    fitted : Fitted
+        The creators wanted, best first.
+    score : ndarray of float64
+        Fit × authenticity of each; the authenticity where no fit can be told.
+    candidates : int
+        Creators that passed the filters.
+    """
+
+    fitted: Fitted
+    score: Floats
+    candidates: int
+
+
+def rank(catalogue: Catalogue, reading: Reading, model: FitModel | None = None) -> Ranking:
+    """Filter, retrieve by likeness × authenticity, fit those that were retrieved, and order by fit × authenticity."""
+    wanted = reading.brief.k
+    candidates = np.flatnonzero(catalogue.mask(reading.brief))
+    assumed = assumed_authenticity(catalogue)
+    if reading.missing:
+        likeness = np.ones(len(candidates))
+    else:
+        likeness = catalogue.profiles.similarities(reading.vector)[candidates].astype(np.float64)
+    first = order(likeness, assumed[candidates], max(RETRIEVED, RETRIEVED_FOR_EACH * wanted))
+    fitted = fit_of(catalogue, reading, candidates[first], model)
+    known = np.ones(len(first)) if reading.missing else fitted.fit
+    authentic = assumed[fitted.rows]
+    best = order(known, authentic, wanted)
+    return Ranking(fitted.take(best), (known * authentic)[best], len(candidates))
 
 
 def shortlist(
@@ -258,29 +298,17 @@ def shortlist(
         What collaborations have taught; without it the prior ranks.
     """
     reading = read(catalogue, brief)
-    wanted = reading.brief.k
-    candidates = np.flatnonzero(catalogue.mask(reading.brief))
-    assumed = assumed_authenticity(catalogue)
-    if reading.missing:
-        likeness = np.ones(len(candidates))
-    else:
-        likeness = catalogue.profiles.similarities(reading.vector)[candidates].astype(np.float64)
-    first = order(likeness, assumed[candidates], max(RETRIEVED, RETRIEVED_FOR_EACH * wanted))
-    fitted = fit_of(catalogue, reading, candidates[first], model)
-    known = np.ones(len(first)) if reading.missing else fitted.fit
-    authentic = assumed[fitted.rows]
-    best = order(known, authentic, wanted)
-    frame = _ranked(catalogue, reading, fitted, best, words_for(language), model)
-    frame = frame.assign(fit=fitted.fit[best], score=(known * authentic)[best])
+    found = rank(catalogue, reading, model)
+    frame = _ranked(catalogue, reading, found.fitted, words_for(language), model)
     return Shortlist(
-        frame.loc[:, list(RANKED_COLUMNS)],
-        len(candidates),
+        frame.assign(score=found.score).loc[:, list(RANKED_COLUMNS)],
+        found.candidates,
         reading.missing,
         reading.niches,
         reading.found,
-        {} if len(candidates) else catalogue.passing(reading.brief),
+        {} if found.candidates else catalogue.passing(reading.brief),
         PRIOR if model is None else model.version,
-        wanted,
+        reading.brief.k,
     )
 
 
@@ -326,10 +354,9 @@ def lookalikes(
     known = np.ones(len(candidates)) if missing else likeness
     assumed = assumed_authenticity(catalogue)[candidates]
     first = order(known, assumed, k)
-    fitted = fit_of(catalogue, reading, candidates[first])
-    frame = _ranked(catalogue, reading, fitted, np.arange(len(first)), words_for(language))
     fit = np.full(len(first), np.nan) if missing else likeness[first]
-    frame = frame.assign(fit=fit, score=(known * assumed)[first])
+    fitted = Fitted(candidates[first], fit, fit_of(catalogue, reading, candidates[first]).matches)
+    frame = _ranked(catalogue, reading, fitted, words_for(language)).assign(score=(known * assumed)[first])
     return Shortlist(frame.loc[:, list(RANKED_COLUMNS)], len(candidates), missing, niches)
 
 
@@ -349,11 +376,10 @@ def grounds(
     catalogue: Catalogue,
     reading: Reading,
     fitted: Fitted,
-    places: np.ndarray,
     model: FitModel | None = None,
 ) -> list[Grounds]:
-    """What the fit of some of the fitted creators stands on, by their places among them."""
-    rows = fitted.rows[places]
+    """What the fit of creators stands on, one for each."""
+    rows = fitted.rows
     texts = [catalogue.written[row] for row in rows]
     matched = shared_words(reading.topic, texts, catalogue.rarity)
     shares = catalogue.niche_shares.iloc[rows][list(reading.niches)].to_dict("records")
@@ -374,7 +400,7 @@ def grounds(
                 quotes[number],
                 tags[number],
                 facts,
-                {name: float(values[places[number]]) for name, values in fitted.matches.items()},
+                {name: float(values[number]) for name, values in fitted.matches.items()},
                 precedents[number],
             )
         )
@@ -422,12 +448,11 @@ def _ranked(
     catalogue: Catalogue,
     reading: Reading,
     fitted: Fitted,
-    places: np.ndarray,
     words: Words,
     model: FitModel | None = None,
 ) -> pd.DataFrame:
-    frame = catalogue.frame.iloc[fitted.rows[places]].reset_index(drop=True)
-    stands_on = grounds(catalogue, reading, fitted, places, model)
+    frame = catalogue.frame.iloc[fitted.rows].reset_index(drop=True)
+    stands_on = grounds(catalogue, reading, fitted, model)
     said = [
         reasons(row, words, own, reading.wanted, reading.brief.name)
         for row, own in zip(records(frame), stands_on, strict=True)
@@ -435,6 +460,7 @@ def _ranked(
     return frame.assign(
         rank=np.arange(1, len(frame) + 1),
         authenticity_assessed=frame["authenticity"].notna(),
+        fit=fitted.fit,
         reason=pd.Series([one[0] for one in said], dtype="str"),
         reasons=pd.Series([REASON_SEPARATOR.join(one) for one in said], dtype="str"),
         matched_words=pd.Series([", ".join(own.matched) for own in stands_on], dtype="str"),

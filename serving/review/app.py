@@ -209,7 +209,7 @@ def _creator(view: View, catalogue: Catalogue, creator_id: str, model: FitModel 
         return _not_found(view)
     reading = read(catalogue, Brief(text=view.query.get("brief", "")[:LONGEST_IN_ADDRESS]))
     fitted = fit_of(catalogue, reading, np.array([catalogue.position(creator_id)]), model)
-    stands_on = grounds(catalogue, reading, fitted, np.array([0]), model)[0]
+    stands_on = grounds(catalogue, reading, fitted, model)[0]
     return _page(
         view,
         "creator.html",
