@@ -47,6 +47,11 @@ def views_of(vectors: np.ndarray, shares: np.ndarray) -> Side:
     return Side({"text": np.asarray(vectors, dtype=np.float64), "niches": np.asarray(shares, dtype=np.float64)})
 
 
+def category_of(brief: BriefVector) -> str:
+    """Category of a brief: the niche it names most, empty where it names none."""
+    return brief.niches[0] if brief.niches else ""
+
+
 @dataclass(frozen=True)
 class FitModel:
     """Fit of creators to briefs as collaborations have taught it.
@@ -88,7 +93,7 @@ class FitModel:
             return np.empty(0)
         side = views_of(brief.vector[None], brief.shares[None])
         extras = {name: values[None] for name, values in matches.items()}
-        scores = self.ranker.score(side, views_of(vectors, shares), extras=extras)[0]
+        scores = self.ranker.score(side, views_of(vectors, shares), [category_of(brief)], extras)[0]
         return np.asarray(expit(self.slope * scores + self.intercept))
 
     def precedents(self, brief: BriefVector, vectors: np.ndarray) -> list[Precedent | None]:

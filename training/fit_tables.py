@@ -20,7 +20,7 @@ from features.profiles import ProfileSpace, niche_shares
 from features.signals import compute_signals
 from features.tables import Tables, of_creators
 from training.fit import Decisions, FitConfig, Pairs, grade
-from training.fit_model import views_of
+from training.fit_model import category_of, views_of
 
 #: Outcomes that say that a collaboration delivered, lower case; so does any engagement, click or conversion counted.
 DELIVERED_OUTCOMES = ("delivered", "completed", "success", "hoàn thành", "đã giao", "thành công")
@@ -236,7 +236,7 @@ def fit_data(tables: Tables, as_of: pd.Timestamp, config: CollaborationConfig, *
     pairs, delivered = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
     pairs[place, row] = True
     delivered[place, row] = worked["delivered"].to_numpy(dtype=bool)
-    categories = tuple(one.niches[0] if one.niches else "" for one in read)
+    categories = tuple(category_of(one) for one in read)
     likeness = np.array([space.similarities(one) for one in read], dtype=np.float64)
     return FitData(
         Pairs(

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,13 @@ def test_a_ranker_is_trained_promoted_and_ranks(home, folder) -> None:
     assert ((fit >= 0) & (fit <= 1)).all()
     assert fit[1] > fit[2]
     assert model.version == "1"
+    # the niche that the brief names counts, and not only its vector
+    named = space.read("tập gym")
+    unnamed = replace(named, niches=())
+    shares = niche_shares(texts).to_numpy()
+    assert not np.array_equal(
+        model.fit(unnamed, space.vectors, shares, unknown), model.fit(named, space.vectors, shares, unknown)
+    )
 
 
 def test_a_model_of_other_inputs_is_refused(home, folder, tmp_path) -> None:
