@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 
 import numpy as np
@@ -28,6 +29,45 @@ def registry_hash() -> str:
     return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()[:16]
 
 
+#: Families that are computed from numbers, comments and accounts; what captions are about is a family of its own.
+FAMILIES = ("engagement", "growth", "comments", "audience", "content", "coordination")
+
+
+def signal_columns(
+    histories: Histories,
+    crowd: Crowd | None = None,
+    *,
+    families: Collection[str] = FAMILIES,
+    threads: int | None = None,
+) -> dict[str, np.ndarray]:
+    """Compute the signals of some families as arrays.
+
+    Parameters
+    ----------
+    crowd, threads
+        As for `compute_signals`.
+    families : collection of str
+        Of `FAMILIES`.
+
+    Returns
+    -------
+    dict of str to ndarray of float64, each of shape (creators,)
+        In the order of `histories.creators`; NaN where the history does not carry it, never infinite.
+    """
+    of: Mapping[str, Callable[[], dict[str, np.ndarray]]] = {
+        "engagement": lambda: engagement.engagement_signals(histories, threads=threads),
+        "growth": lambda: growth.growth_signals(histories, threads=threads),
+        "comments": lambda: comments.comments_signals(histories),
+        "audience": lambda: audience.audience_signals(histories),
+        "content": lambda: content.content_signals(histories),
+        "coordination": lambda: coordination.coordination_signals(histories, crowd),
+    }
+    columns = {name: values for family in families for name, values in of[family]().items()}
+    matrix = np.array(list(columns.values()))
+    matrix[~np.isfinite(matrix)] = np.nan
+    return dict(zip(columns, matrix, strict=True))
+
+
 def compute_signals(histories: Histories, crowd: Crowd | None = None, *, threads: int | None = None) -> pd.DataFrame:
     """Compute every registered signal of every creator.
 
@@ -45,16 +85,8 @@ def compute_signals(histories: Histories, crowd: Crowd | None = None, *, threads
         One row a creator, indexed by creator_id in sorted order; one column a signal, in the order of `SIGNALS`; NaN
         where the history does not carry it, never infinite.
     """
-    columns = (
-        engagement.engagement_signals(histories, threads=threads)
-        | growth.growth_signals(histories, threads=threads)
-        | comments.comments_signals(histories)
-        | audience.audience_signals(histories)
-        | content.content_signals(histories)
-        | coordination.coordination_signals(histories, crowd)
-    )
-    frame = pd.DataFrame(
+    columns = signal_columns(histories, crowd, threads=threads)
+    return pd.DataFrame(
         {name: columns[name] for name in SIGNALS},
         index=pd.Index(histories.creators["creator_id"], name="creator_id"),
     )
-    return frame.where(np.isfinite(frame))

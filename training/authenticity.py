@@ -10,6 +10,7 @@ its own (`training.shares`): a probability of some is no estimate of how much.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ import pandas as pd
 from scipy.special import expit, logit
 from scipy.stats import t as student_t
 
-from features.signals import SIGNALS, registry_hash
+from features.coordination import Crowd
+from features.histories import Histories
+from features.signals import FAMILIES, SIGNALS, registry_hash, signal_columns
 from features.tables import HEADS
 from training.calibration import Calibrator
 from training.quantification import shift_prior
@@ -73,6 +76,19 @@ _MODEL_FILE = "model.json"
 #: Signals that heads read. What a creator writes about is no trace of manipulation: simulated captions would teach
 #: heads to suspect topics.
 READ = tuple(name for name, signal in SIGNALS.items() if signal.family != "content")
+_READ_FAMILIES = tuple(family for family in FAMILIES if family != "content")
+
+
+def read_signals(histories: Histories, crowd: Crowd | None = None, *, threads: int | None = None) -> np.ndarray:
+    """Signals that heads read, float64 of shape (creators, signals) in the order of `READ`.
+
+    Parameters
+    ----------
+    crowd, threads
+        As for `features.signals.compute_signals`.
+    """
+    columns = signal_columns(histories, crowd, families=_READ_FAMILIES, threads=threads)
+    return np.column_stack([columns[name] for name in READ])
 
 
 class ModelMismatchError(ValueError):
@@ -128,14 +144,26 @@ def _threads(x: np.ndarray) -> int:
 
 def assessable(signals: pd.DataFrame) -> pd.DataFrame:
     """Which heads a signal frame can be assessed on, bool of shape (creators, heads)."""
-    return pd.DataFrame(
-        {head: signals[list(NEEDS[head][0])].notna().any(axis=1) for head in HEADS}, index=signals.index
-    )
+    return pd.DataFrame(_assessable(signals[list(READ)].to_numpy(dtype=np.float64)), index=signals.index)
+
+
+_NEEDED = {head: np.array([READ.index(name) for name in NEEDS[head][0]]) for head in HEADS}
+
+
+def _assessable(x: np.ndarray) -> dict[str, np.ndarray]:
+    """The same of rows in the order of `READ`, bool of shape (rows,) by head."""
+    return {head: ~np.isnan(x[:, places]).all(axis=1) for head, places in _NEEDED.items()}
 
 
 def countable(signals: pd.DataFrame, count: str) -> np.ndarray:
     """Of whom the manufactured share of a count can be estimated, bool of shape (creators,)."""
     return signals[NEEDS[SHARE_NEEDS[count]][0][0]].notna().to_numpy()
+
+
+@cache
+def _reach(members: int) -> float:
+    """How many standard deviations of the members the interval reaches to each side."""
+    return float(student_t.ppf(0.5 + INTERVAL / 2, members - 1))
 
 
 def mean_score(logits: np.ndarray) -> np.ndarray:
@@ -176,7 +204,7 @@ def with_interval(
     members = logits.shape[0]
     middle = calibrator.apply(mean_score(logits))
     each = [logit(own.apply(expit(member))) for own, member in zip(resampled, logits, strict=True)]
-    reach = float(student_t.ppf(0.5 + INTERVAL / 2, members - 1)) * np.std(each, axis=0, ddof=1)
+    reach = _reach(members) * np.std(each, axis=0, ddof=1)
     ends = (expit(logit(middle) + sign * reach) for sign in (-1, 1))
     # no surer at its ends than the calibrator may be, and the middle is inside also where rounding says otherwise
     low, high = (np.clip(end, calibrator.edge, 1 - calibrator.edge) for end in ends)
@@ -184,7 +212,7 @@ def with_interval(
 
 
 def manipulation_logits(
-    head_logits: Mapping[str, np.ndarray], heads: Mapping[str, Head], assessed: pd.DataFrame
+    head_logits: Mapping[str, np.ndarray], heads: Mapping[str, Head], assessed: Mapping[str, np.ndarray]
 ) -> np.ndarray:
     """Logit of "some manipulation" for each member: one less the product of every head's "none", shape (members, rows).
 
@@ -196,8 +224,7 @@ def manipulation_logits(
     none = 0.0
     for name, head in heads.items():
         probability = np.stack([head.calibrator.apply(expit(member)) for member in head_logits[name]])
-        known = assessed[name].to_numpy()
-        none = none + np.log1p(-np.clip(np.where(known, probability, head.lone_rate), _EDGE, 1 - _EDGE))
+        none = none + np.log1p(-np.clip(np.where(assessed[name], probability, head.lone_rate), _EDGE, 1 - _EDGE))
     return np.asarray(logit(np.clip(-np.expm1(none), _EDGE, 1 - _EDGE)))
 
 
@@ -309,42 +336,56 @@ class AuthenticityModel:
             `_flagged` (boolean) and `_assessed` (bool); for each count `inauthentic_<count>_share`, `_low`, `_high`.
             Null where not assessed.
         """
-        x = signals[list(READ)].to_numpy(dtype=np.float64)
-        assessed = assessable(signals) & [name in self.heads for name in HEADS]
+        columns = self.assess(signals[list(READ)].to_numpy(dtype=np.float64))
+        for name in HEADS:
+            unknown = ~columns[f"{name}_assessed"]
+            columns[f"{name}_flagged"] = pd.arrays.BooleanArray(columns[f"{name}_flagged"], unknown)
+        return pd.DataFrame(columns, index=signals.index)
+
+    def assess(self, x: np.ndarray) -> dict[str, Any]:
+        """Score rows of signals.
+
+        Parameters
+        ----------
+        x : ndarray of float64, shape (rows, signals)
+            In the order of `READ`.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (rows,)
+            The columns of `score`; `<head>_flagged` is False where the head was not assessed.
+        """
+        assessed = {head: known & (head in self.heads) for head, known in _assessable(x).items()}
         logits = {name: head.member_logits(x) for name, head in self.heads.items()}
         columns: dict[str, Any] = {}
         base_rates = self.base_rates
-        for name in HEADS:
-            known = assessed[name].to_numpy()
+        for name, known in assessed.items():
             middle = low = high = np.full(len(x), np.nan)
             flagged = np.zeros(len(x), dtype=bool)
             if name in self.heads:
                 head = self.heads[name]
                 interval = with_interval(logits[name], head.calibrator, head.resampled)
-                flagged = mean_score(logits[name]) >= head.threshold
+                flagged = known & (mean_score(logits[name]) >= head.threshold)
                 middle, low, high = _at(base_rates[name], head.base_rate, interval)
             for column, value in ((f"{name}_probability", middle), (f"{name}_low", low), (f"{name}_high", high)):
                 columns[column] = np.where(known, value, np.nan)
-            columns[f"{name}_flagged"] = pd.array(flagged, dtype="boolean")
-            columns[f"{name}_flagged"][~known] = pd.NA
-            columns[f"{name}_assessed"] = known
+            columns[f"{name}_flagged"], columns[f"{name}_assessed"] = flagged, known
         manipulated = manipulation_logits(logits, self.heads, assessed)
         trained = with_interval(manipulated, self.composite, self.composite_resampled)
         shifted = _at(self.base_rate, self._trained_rate, trained)
         probabilities = np.array([columns[f"{name}_probability"] for name in HEADS])
         middle, low, high = _between_heads(shifted, probabilities)
-        nothing = ~assessed.any(axis=1).to_numpy()
+        nothing = ~np.any(list(assessed.values()), axis=0)
         # authenticity is the other side of manipulation: the ends of the interval change places
         about = {"authenticity": 1 - middle, "authenticity_low": 1 - high, "authenticity_high": 1 - low}
         about = {column: np.where(nothing, np.nan, value) for column, value in about.items()}
-        shares = self._shares(signals, x, shifted[0] / trained[0])
-        return pd.DataFrame(about | columns | shares, index=signals.index)
+        return about | columns | self._shares(x, shifted[0] / trained[0])
 
-    def _shares(self, signals: pd.DataFrame, x: np.ndarray, rarer: np.ndarray) -> dict[str, np.ndarray]:
+    def _shares(self, x: np.ndarray, rarer: np.ndarray) -> dict[str, np.ndarray]:
         """Estimated shares; `rarer` is the probability of any manipulation over the one at the training base rate."""
         columns = {}
-        for count in SHARE_NEEDS:
-            known = countable(signals, count)
+        for count, head in SHARE_NEEDS.items():
+            known = ~np.isnan(x[:, _NEEDED[head][0]])
             estimate = np.full((3, len(x)), np.nan)
             if count in self.shares and known.any():
                 estimate[:, known] = np.clip(self.shares[count].estimate(x[known]) * rarer[known], 0, 1)

@@ -19,9 +19,8 @@ import pandas as pd
 
 from features.histories import days_since_epoch, make_histories
 from features.segments import unexplained
-from features.signals import compute_signals
 from features.tables import Tables
-from training.authenticity import AuthenticityModel
+from training.authenticity import AuthenticityModel, read_signals
 from training.deliveries import floats
 
 #: Part of the excess over the base rate that rows have to take away to be called sufficient.
@@ -274,10 +273,9 @@ def _probabilities(
     model: AuthenticityModel, tables: Tables, as_of: pd.Timestamp, imported_at: pd.Timestamp, heads: Sequence[str]
 ) -> np.ndarray:
     """Probability of each variant's own head, NaN where it would not be assessed any more."""
-    signals = compute_signals(make_histories(tables, as_of, imported_at=imported_at))
-    scores = model.score(signals.reindex([_variant_id(number) for number in range(len(heads))]))
-    columns = {head: scores[f"{head}_probability"].to_numpy() for head in set(heads)}
-    return np.array([columns[head][number] for number, head in enumerate(heads)])
+    # variants are numbered in the order of their ids, which is that of histories
+    scores = model.assess(read_signals(make_histories(tables, as_of, imported_at=imported_at)))
+    return np.array([scores[f"{head}_probability"][number] for number, head in enumerate(heads)])
 
 
 def explain(

@@ -270,7 +270,7 @@ def _fit_composite(
     logits = {name: head.member_logits(x) for name, head in heads.items()}
     known = assessed[list(heads)].any(axis=1).to_numpy()
     truth = calibration.truth["any_manipulation"].to_numpy(dtype=bool)[known]
-    scores = mean_score(manipulation_logits(logits, heads, assessed))[known]
+    scores = mean_score(manipulation_logits(logits, heads, {name: assessed[name].to_numpy() for name in heads}))[known]
     calibrator = fit_calibrator(truth, scores, seed=config.data.seed)
     rng = np.random.default_rng(config.data.seed)
     return calibrator, tuple(resample_calibrator(calibrator, truth, scores, rng) for _ in range(config.model.members))
