@@ -1,7 +1,7 @@
 """The posts, days, comments and accounts behind a signal: what a person would look at to check it."""
 
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 
@@ -104,60 +104,6 @@ def _best(salience: np.ndarray, owners: np.ndarray, most: int) -> np.ndarray:
     return rows[place < most]
 
 
-@dataclass(frozen=True)
-class Pointed:
-    """Rows that a signal points at; arrays of one length, creator by creator, strongest first.
-
-    Attributes
-    ----------
-    signal, events : str
-        Its name, and "posts", "days", "comments" or "accounts".
-    owners : ndarray of int64
-        Position of the creator in `histories.creators`.
-    ids : ndarray of object
-        Of the post, comment or account; None for days, null where the source has none.
-    at : ndarray of datetime64[us]
-        UTC, to the millisecond; NaT for accounts.
-    salience : ndarray of float64
-        Larger where to look first.
-    """
-
-    signal: str
-    events: str
-    owners: np.ndarray
-    ids: np.ndarray
-    at: np.ndarray
-    salience: np.ndarray
-
-
-def pointed_rows(
-    histories: Histories, names: Iterable[str], *, crowd: Crowd | None = None, most: int = 5
-) -> Iterator[Pointed]:
-    """The rows that signals point at, signal by signal; parameters and errors of `evidence_rows`."""
-    found: dict[str, dict[str, np.ndarray]] = {}
-    for name in names:
-        signal = SIGNALS[name]
-        kind, _, pointer = signal.points_at.partition(":")
-        if not kind:
-            continue
-        if signal.family not in found:
-            found[signal.family] = pointers(histories, signal.family, crowd)
-        events = _events(histories, kind)
-        salience = found[signal.family].get(pointer)
-        if salience is None:  # no events of this kind
-            continue
-        rows = _best(salience, events.owners, most)
-        ids = events.texts[_IDS[kind]].iloc[rows].to_numpy(dtype=object) if kind in _IDS else np.full(rows.size, None)
-        days = events[_TIMES[kind]][rows] if kind in _TIMES else np.full(rows.size, np.nan)
-        yield Pointed(name, kind, events.owners[rows], ids, _moments(days), salience[rows])
-
-
-def _moments(days: np.ndarray) -> np.ndarray:
-    """Days since 1970 as UTC datetime64[us] to the millisecond: days are floats, and no more is known of them."""
-    milliseconds = np.rint(np.nan_to_num(days) * 86_400_000).astype("datetime64[ms]").astype("datetime64[us]")
-    return np.where(np.isnan(days), np.datetime64("NaT", "us"), milliseconds)
-
-
 def evidence_rows(
     histories: Histories, names: Iterable[str], *, crowd: Crowd | None = None, most: int = 5
 ) -> pd.DataFrame:
@@ -184,21 +130,34 @@ def evidence_rows(
     KeyError
         Where a name is no signal.
     """
-    ids = histories.creators["creator_id"].to_numpy()
-    parts = [
-        pd.DataFrame(
-            {
-                "creator_id": ids[one.owners],
-                "signal": one.signal,
-                "events": one.events,
-                "id": one.ids,
-                "at": one.at,
-                "salience": one.salience,
-            }
+    ids = histories.creators["creator_id"]
+    found: dict[str, dict[str, np.ndarray]] = {}
+    parts = []
+    for name in names:
+        signal = SIGNALS[name]
+        kind, _, pointer = signal.points_at.partition(":")
+        if not kind:
+            continue
+        if signal.family not in found:
+            found[signal.family] = pointers(histories, signal.family, crowd)
+        events = _events(histories, kind)
+        salience = found[signal.family].get(pointer)
+        if salience is None:  # no events of this kind
+            continue
+        rows = _best(salience, events.owners, most)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "creator_id": ids.to_numpy()[events.owners[rows]],
+                    "signal": name,
+                    "events": kind,
+                    "id": events.texts[_IDS[kind]].to_numpy()[rows] if kind in _IDS else None,
+                    "at": events[_TIMES[kind]][rows] if kind in _TIMES else np.nan,
+                    "salience": salience[rows],
+                }
+            )
         )
-        for one in pointed_rows(histories, names, crowd=crowd, most=most)
-    ]
     frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
-    at = pd.to_datetime(frame["at"], utc=True).astype("datetime64[us, UTC]")
+    at = pd.to_datetime(frame["at"].astype("float64"), unit="D", utc=True).dt.round("ms")  # days are floats
     text = {name: frame[name].astype("str") for name in ("creator_id", "signal", "events", "id")}
-    return frame.assign(**text, at=at, salience=frame["salience"].astype("float64"))
+    return frame.assign(**text, at=at.astype("datetime64[us, UTC]"), salience=frame["salience"].astype("float64"))

@@ -29,7 +29,7 @@ def registry_hash() -> str:
     return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()[:16]
 
 
-#: Families that are computed from numbers, comments and accounts; what captions are about is a family of its own.
+#: Families in the order of `SIGNALS`.
 FAMILIES = ("engagement", "growth", "comments", "audience", "content", "coordination")
 
 

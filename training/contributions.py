@@ -7,7 +7,6 @@ the group added to the head's logit, against contributions of the same group inc
 strongest signal.
 """
 
-from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
 
@@ -22,9 +21,6 @@ MOST_GROUPS = 3
 
 #: Places in `READ` of the signals of each group that heads read; of some groups they read none.
 _MEMBERS = {name: np.flatnonzero([GROUP_OF[signal] == name for signal in READ]) for name in GROUPS}
-
-
-_UNKNOWN = (np.nan, np.nan)
 
 
 def group_sums(contributions: np.ndarray) -> np.ndarray:
@@ -83,28 +79,6 @@ def carrying_groups(
         and the typical range (`typical_low`, `typical_high`, null where unknown).
     """
     x = signals[list(READ)].to_numpy(dtype=np.float64)
-    probabilities = {name: scores[f"{name}_probability"].to_numpy() for name in model.heads}
-    return carrying_groups_of(model, x, probabilities, platforms.to_numpy(dtype=object), usual=usual, most=most)
-
-
-def carrying_groups_of(
-    model: AuthenticityModel,
-    x: np.ndarray,
-    probabilities: Mapping[str, np.ndarray],
-    platforms: np.ndarray,
-    *,
-    usual: tuple[np.ndarray, np.ndarray] | None = None,
-    most: int = MOST_GROUPS,
-) -> list[list[dict[str, Any]]]:
-    """`carrying_groups` of rows of signals in the order of `training.authenticity.READ`.
-
-    Parameters
-    ----------
-    x : ndarray of float64, shape (rows, signals)
-    probabilities : mapping of str to ndarray of float64, shape (rows,)
-        By head.
-    platforms : ndarray of str, shape (rows,)
-    """
     low, high = _typical(model, platforms)
     if usual is not None:
         known = ~np.isnan(usual[0])
@@ -112,7 +86,7 @@ def carrying_groups_of(
     found: list[list[dict[str, Any]]] = [[] for _ in range(len(x))]
     base_rates = model.base_rates
     for name, head in model.heads.items():
-        raised = np.flatnonzero(probabilities[name] > base_rates[name])
+        raised = np.flatnonzero(scores[f"{name}_probability"].to_numpy() > base_rates[name])
         if not raised.size:
             continue
         weights = head.contributions(x[raised])
@@ -123,13 +97,15 @@ def carrying_groups_of(
     return [sorted(entries, key=itemgetter("contribution"), reverse=True) for entries in found]
 
 
-def _typical(model: AuthenticityModel, platforms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _typical(model: AuthenticityModel, platforms: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Typical ranges of each creator's platform, two arrays of shape (creators, signals), NaN where unknown."""
-    low, high = np.full((2, len(platforms), len(READ)), np.nan)
-    for platform in set(platforms):
-        ranges = model.typical.get(platform, {})
-        of_platform = platforms == platform
-        low[of_platform], high[of_platform] = np.transpose([ranges.get(signal, _UNKNOWN) for signal in READ])
+    unknown = (np.nan, np.nan)
+    names, places = np.unique(platforms.to_numpy(dtype=object).astype(str), return_inverse=True)
+    ranges = np.array(
+        [[model.typical.get(platform, {}).get(signal, unknown) for signal in READ] for platform in names],
+        dtype=np.float64,
+    ).reshape(len(names), len(READ), 2)
+    low, high = np.moveaxis(ranges[places], -1, 0)
     return low, high
 
 

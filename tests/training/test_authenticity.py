@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.histories import make_histories
+from features.histories import Histories, make_histories
 from features.signals import SIGNALS, compute_signals
 from features.tables import HEADS
 from training import authenticity, plots, tracking
@@ -19,6 +19,7 @@ from training.authenticity import (
     load_model,
     manipulation_logits,
     mean_score,
+    read_signals,
     with_interval,
 )
 from training.calibration import Calibrator
@@ -39,9 +40,20 @@ def model(trained) -> AuthenticityModel:
 
 
 @pytest.fixture(scope="module")
-def signals() -> pd.DataFrame:
+def histories() -> Histories:
     tables = simulate_creators(60, seed=21)
-    return compute_signals(make_histories(tables, SIMULATION_AS_OF, imported_at=SIMULATION_AS_OF))
+    return make_histories(tables, SIMULATION_AS_OF, imported_at=SIMULATION_AS_OF)
+
+
+@pytest.fixture(scope="module")
+def signals(histories: Histories) -> pd.DataFrame:
+    return compute_signals(histories)
+
+
+def test_what_heads_read_are_the_signals_of_the_frame(histories, signals):
+    read = read_signals(histories)
+    assert np.isfinite(read).any()
+    np.testing.assert_array_equal(read, signals[list(READ)].to_numpy())
 
 
 def test_scores_are_probabilities_inside_their_intervals(model, signals):
