@@ -1,7 +1,7 @@
 """The posts, days, comments and accounts behind a signal: what a person would look at to check it."""
 
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 
@@ -104,6 +104,58 @@ def _best(salience: np.ndarray, owners: np.ndarray, most: int) -> np.ndarray:
     return rows[place < most]
 
 
+@dataclass(frozen=True)
+class Pointed:
+    """Rows that one signal points at, those of each creator strongest first.
+
+    Attributes
+    ----------
+    signal : str
+    kind : {"posts", "days", "comments", "accounts"}
+    owners : ndarray of int64, shape (rows,)
+        Position of the creator.
+    ids : ndarray of object, shape (rows,), or None
+        Of the posts, comments or accounts, missing where the source has none; None of days.
+    at : ndarray of float64, shape (rows,), or None
+        In days since 1970-01-01 UTC; None of accounts.
+    salience : ndarray of float64, shape (rows,)
+    """
+
+    signal: str
+    kind: str
+    owners: np.ndarray
+    ids: np.ndarray | None
+    at: np.ndarray | None
+    salience: np.ndarray
+
+
+def pointed_rows(
+    histories: Histories, names: Iterable[str], *, crowd: Crowd | None = None, most: int = 5
+) -> Iterator[Pointed]:
+    """The rows that signals point at, signal by signal; parameters and errors as of `evidence_rows`."""
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for name in names:
+        signal = SIGNALS[name]
+        kind, _, pointer = signal.points_at.partition(":")
+        if not kind:
+            continue
+        if signal.family not in found:
+            found[signal.family] = pointers(histories, signal.family, crowd)
+        events = _events(histories, kind)
+        salience = found[signal.family].get(pointer)
+        if salience is None:  # no events of this kind
+            continue
+        rows = _best(salience, events.owners, most)
+        yield Pointed(
+            name,
+            kind,
+            events.owners[rows],
+            events.texts[_IDS[kind]].to_numpy()[rows] if kind in _IDS else None,
+            events[_TIMES[kind]][rows] if kind in _TIMES else None,
+            salience[rows],
+        )
+
+
 def evidence_rows(
     histories: Histories, names: Iterable[str], *, crowd: Crowd | None = None, most: int = 5
 ) -> pd.DataFrame:
@@ -130,33 +182,20 @@ def evidence_rows(
     KeyError
         Where a name is no signal.
     """
-    ids = histories.creators["creator_id"]
-    found: dict[str, dict[str, np.ndarray]] = {}
-    parts = []
-    for name in names:
-        signal = SIGNALS[name]
-        kind, _, pointer = signal.points_at.partition(":")
-        if not kind:
-            continue
-        if signal.family not in found:
-            found[signal.family] = pointers(histories, signal.family, crowd)
-        events = _events(histories, kind)
-        salience = found[signal.family].get(pointer)
-        if salience is None:  # no events of this kind
-            continue
-        rows = _best(salience, events.owners, most)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "creator_id": ids.to_numpy()[events.owners[rows]],
-                    "signal": name,
-                    "events": kind,
-                    "id": events.texts[_IDS[kind]].to_numpy()[rows] if kind in _IDS else None,
-                    "at": events[_TIMES[kind]][rows] if kind in _TIMES else np.nan,
-                    "salience": salience[rows],
-                }
-            )
+    ids = histories.creators["creator_id"].to_numpy()
+    parts = [
+        pd.DataFrame(
+            {
+                "creator_id": ids[one.owners],
+                "signal": one.signal,
+                "events": one.kind,
+                "id": one.ids,
+                "at": np.nan if one.at is None else one.at,
+                "salience": one.salience,
+            }
         )
+        for one in pointed_rows(histories, names, crowd=crowd, most=most)
+    ]
     frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
     at = pd.to_datetime(frame["at"].astype("float64"), unit="D", utc=True).dt.round("ms")  # days are floats
     text = {name: frame[name].astype("str") for name in ("creator_id", "signal", "events", "id")}

@@ -22,7 +22,8 @@ PROFILE_COUNTS = ("followers", "following", "posts_count")
 _COMMENT_NUMBERS, _COMMENT_TEXTS = ("likes", "post", "author", "author_creator"), ("text", "comment_id")
 _AUDIENCE_NUMBERS = ("relation", *ACCOUNT_COUNTS, *ACCOUNT_FLAGS)
 SNAPSHOT_COUNTS = (*PROFILE_COUNTS, "total_views")
-_DAY_US = 86_400_000_000
+#: Microseconds of a day.
+DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def _instants(times: pd.Series) -> np.ndarray:
 def days_since_epoch(times: pd.Series) -> np.ndarray:
     """Times as float64 days since 1970-01-01 UTC, NaN where missing."""
     instants = _instants(times if times.dtype == TIME else times.astype(TIME))
-    return np.where(np.isnat(instants), np.nan, instants.astype(np.int64) / _DAY_US)
+    return np.where(np.isnat(instants), np.nan, instants.astype(np.int64) / DAY_US)
 
 
 def latest_knowledge(tables: Tables, now: pd.Timestamp) -> pd.Timestamp:
@@ -182,6 +183,16 @@ def _no_events(creators: int, columns: Sequence[str], texts: Sequence[str]) -> E
     )
 
 
+def no_comments(creators: int) -> Events:
+    """Comments of creators of whom none are known."""
+    return _no_events(creators, ("published_at", *_COMMENT_NUMBERS), _COMMENT_TEXTS)
+
+
+def no_audience(creators: int) -> Events:
+    """Accounts around creators of whom none are known."""
+    return _no_events(creators, _AUDIENCE_NUMBERS, ("account_id",))
+
+
 def _positions(values: pd.Series, ids: pd.Index) -> np.ndarray:
     """Position of each value in `ids`, -1 where it is not there; each distinct value is looked up once."""
     codes, distinct = pd.factorize(values)
@@ -237,7 +248,7 @@ def _last_of_each_day(snapshots: pd.DataFrame) -> pd.DataFrame:
     Of each count, the last that is known of the day.
     """
     ordered = _in_order(snapshots, "observed_at")
-    owner, day = ordered["owner"].to_numpy(), _microseconds(ordered["observed_at"]) // _DAY_US
+    owner, day = ordered["owner"].to_numpy(), _microseconds(ordered["observed_at"]) // DAY_US
     if _ascending(owner, day, ties=False):
         return ordered
     return ordered.groupby([owner, day], sort=False).last().reset_index(drop=True)
@@ -257,29 +268,44 @@ def _last_seen(snapshots: Events, name: str) -> tuple[np.ndarray, np.ndarray]:
     return last, np.where(np.isnan(last), np.nan, when)
 
 
-def _known_profiles(creators: pd.DataFrame, listed: pd.Index, snapshots: Events) -> pd.DataFrame:
-    """Profiles as last seen by `as_of`, missing where nothing of them was; counts also from snapshots.
+def known_counts(
+    stated: Mapping[str, np.ndarray], stated_at: np.ndarray, snapshots: Events
+) -> dict[str, pd.arrays.IntegerArray]:
+    """Counts of profiles as last seen, from what profiles state and from snapshots.
 
-    Where both show a count, the creators table has the last word only if it says that it was observed later.
+    Where both show a count, the profile has the last word only if it says that it was observed later.
+
+    Parameters
+    ----------
+    stated : mapping of str to ndarray of float64, each of shape (creators,)
+        Of `PROFILE_COUNTS` those that are there; NaN where unknown.
+    stated_at : ndarray of float64, shape (creators,)
+        When they were observed, in days since 1970-01-01 UTC; -inf where that is not said.
+    snapshots : Events
     """
-    stated = np.full(len(creators), -np.inf)
-    if "observed_at" in creators:
-        stated[listed] = np.nan_to_num(days_since_epoch(creators["observed_at"].loc[listed]), nan=-np.inf)
     columns = {}
     for name in PROFILE_COUNTS:
-        last = np.full(len(creators), np.nan)
-        if name in creators:
-            last[listed] = _numbers(creators[name].loc[listed])
+        last = np.array(stated[name]) if name in stated else np.full(stated_at.size, np.nan)
         seen, at = _last_seen(snapshots, name)
-        newer = at >= np.where(np.isnan(last), -np.inf, stated)
+        newer = at >= np.where(np.isnan(last), -np.inf, stated_at)
         last[newer] = seen[newer]
         missing = np.isnan(last)
         columns[name] = pd.arrays.IntegerArray(np.where(missing, 0, last).astype(np.int64), missing)
-    if len(listed) < len(creators):
-        unseen = ~creators.index.isin(listed)
+    return columns
+
+
+def _known_profiles(creators: pd.DataFrame, listed: pd.Index, snapshots: Events) -> pd.DataFrame:
+    """Profiles as last seen by `as_of`, missing where nothing of them was; counts also from snapshots."""
+    stated_at = np.full(len(creators), -np.inf)
+    if "observed_at" in creators:
+        stated_at[listed] = np.nan_to_num(days_since_epoch(creators["observed_at"].loc[listed]), nan=-np.inf)
+    unseen = np.ones(len(creators), dtype=bool)
+    unseen[listed] = False
+    stated = {name: np.where(unseen, np.nan, _numbers(creators[name])) for name in PROFILE_COUNTS if name in creators}
+    if unseen.any():
         about = [name for name in creators.columns if name not in ("creator_id", "platform")]
         creators = creators.assign(**{name: creators[name].mask(unseen) for name in about})
-    return creators.assign(**columns)
+    return creators.assign(**known_counts(stated, stated_at, snapshots))
 
 
 def _place_among(posts: pd.DataFrame, comments: pd.DataFrame) -> np.ndarray:
@@ -297,7 +323,7 @@ def _comment_events(
     """Comments written by `as_of`, and their authors; how often they were liked is known from the import on."""
     comments = tables.get("comments")
     if comments is None or comments.empty:
-        return _no_events(len(ids), ("published_at", *_COMMENT_NUMBERS), _COMMENT_TEXTS), pd.Index([], dtype=TEXT)
+        return no_comments(len(ids)), pd.Index([], dtype=TEXT)
     comments = _with_owner(_where(comments, comments["published_at"] <= as_of), ids)
     texts = [name for name in ("post_id", "author_id", "comment_id") if name in comments]
     comments = _in_order(comments, "published_at", texts)
@@ -318,7 +344,7 @@ def _audience_events(tables: Tables, ids: pd.Index, *, imported: bool) -> Events
     """Accounts sampled around each creator, with what the accounts table adds; known from the import on."""
     audience = tables.get("audience")
     if audience is None or audience.empty or not imported:
-        return _no_events(len(ids), _AUDIENCE_NUMBERS, ("account_id",))
+        return no_audience(len(ids))
     known = [name for name in (*ACCOUNT_COUNTS, *ACCOUNT_FLAGS) if name in audience]
     if "accounts" in tables:
         accounts = tables["accounts"].set_index("account_id").reindex(audience["account_id"])

@@ -309,10 +309,15 @@ def tier_of(followers: pd.Series) -> pd.Series:
     >>> tier_of(pd.Series([9_999, 10_000, 2_000_000], dtype="Int64")).tolist()
     ['nano', 'micro', 'mega']
     """
-    counts = followers.astype("Float64").to_numpy(dtype=float, na_value=np.nan)
-    names = np.array(TIERS, dtype=object)[np.searchsorted(TIER_FLOORS, np.nan_to_num(counts), side="right")]
-    names[np.isnan(counts)] = None
+    names = tiers_of(followers.astype("Float64").to_numpy(dtype=float, na_value=np.nan))
     return pd.Series(names, index=followers.index, dtype="str", name="tier")
+
+
+def tiers_of(followers: np.ndarray) -> np.ndarray:
+    """The same of float64 numbers, NaN where unknown; object, None where unknown."""
+    names = np.array(TIERS, dtype=object)[np.searchsorted(TIER_FLOORS, np.nan_to_num(followers), side="right")]
+    names[np.isnan(followers)] = None
+    return names
 
 
 def _shown(value: object) -> str:

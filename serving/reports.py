@@ -1,7 +1,7 @@
 """From rows of score and ranked frames to what people and programs read."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -36,7 +36,15 @@ _WARNING_WORDS = {
 
 def _known(value: Any) -> Any:
     """A value, None where it is null."""
-    return None if pd.isna(value) else value
+    return None if value is None or pd.isna(value) else value
+
+
+def _items(value: Any) -> list[dict[str, Any]]:
+    """Entries of a column of a score frame that holds JSON; a row that never was in a frame has them as they are."""
+    if isinstance(value, list):
+        return value
+    found: list[dict[str, Any]] = json.loads(value) if _known(value) else []
+    return found
 
 
 def _estimate(row: Mapping[str, Any], middle: str, prefix: str) -> dict[str, Any]:
@@ -66,7 +74,7 @@ def _head(row: Mapping[str, Any], head: str, words: Words) -> HeadReport:
 
 def evidence_of(row: Mapping[str, Any], words: Words) -> list[Evidence]:
     """Evidence of a creator, the strongest first."""
-    items = json.loads(row["evidence"]) if _known(row["evidence"]) else []
+    items = _items(row["evidence"])
     return [
         Evidence(
             head=item["head"],
@@ -91,7 +99,7 @@ def evidence_of(row: Mapping[str, Any], words: Words) -> list[Evidence]:
 
 def checked_of(row: Mapping[str, Any], words: Words) -> list[CheckedEvidence]:
     """What was taken away to check the flags of a creator."""
-    items = json.loads(row["checked"]) if _known(row["checked"]) else []
+    items = _items(row["checked"])
     return [CheckedEvidence(**item, words=_without(item, words)) for item in items]
 
 
@@ -146,9 +154,8 @@ def report(row: Mapping[str, Any], words: Words) -> Report:
     )
 
 
-def score_response(scores: pd.DataFrame, words: Words) -> ScoreResponse:
-    """Make the answer to a request to score, from its score frame of one row or more."""
-    rows = records(scores)
+def score_response(rows: Sequence[Mapping[str, Any]], words: Words) -> ScoreResponse:
+    """Make the answer to a request to score, from one row or more of a score frame."""
     model = _model(rows[0])
     return ScoreResponse(
         reports=[report(row, words) for row in rows],

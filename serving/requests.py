@@ -1,11 +1,14 @@
 """From a request to tables, and from what is wrong with the tables back to the fields of the request."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import pandas as pd
 from pydantic import BaseModel, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from features.histories import POST_COUNTS, PROFILE_COUNTS, SNAPSHOT_COUNTS
+from features.rows import Rows
 from features.tables import CONTRACT, REQUIRED_TABLES, Problem, TableError, Tables
 from serving.schemas import History, ScoreRequest
 
@@ -34,6 +37,29 @@ def tables_of(request: ScoreRequest) -> Tables:
     """Tables of all histories of a request, not yet checked; an optional table without rows is left out."""
     frames = {table: _frame(request, table) for table in ("creators", *_ROW_TABLES)}
     return {table: frame for table, frame in frames.items() if table in REQUIRED_TABLES or not frame.empty}
+
+
+_ROW_COLUMNS = {
+    "creators": ("creator_id", "platform", "observed_at", *PROFILE_COUNTS),
+    "posts": ("post_id", "published_at", "observed_at", *POST_COUNTS, "is_sponsored"),
+    "snapshots": ("observed_at", *SNAPSHOT_COUNTS),
+}
+
+
+def rows_of(request: ScoreRequest) -> tuple[Rows, Rows, Rows] | None:
+    """Creators, posts and snapshots of all histories of a request; None where there are comments or accounts too."""
+    if any(history.comments or history.audience for history in request.histories):
+        return None
+    creators, posts, snapshots = (
+        _rows_of([_rows(history, table) for history in request.histories], names)
+        for table, names in _ROW_COLUMNS.items()
+    )
+    return creators, posts, snapshots
+
+
+def _rows_of(tables: Sequence[Sequence[BaseModel]], names: Sequence[str]) -> Rows:
+    rows = list(chain.from_iterable(tables))
+    return Rows([len(table) for table in tables], {name: [getattr(row, name) for row in rows] for name in names})
 
 
 def _locations(request: ScoreRequest, problem: Problem) -> Iterator[tuple[str | int, ...]]:

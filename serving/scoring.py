@@ -1,7 +1,9 @@
 """From tables to a score frame: the one path of batch scoring and of a request."""
 
 import json
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -9,16 +11,16 @@ import pandas as pd
 
 from features.content import profile_texts
 from features.coordination import Crowd
-from features.evidence import evidence_rows
+from features.evidence import pointed_rows
 from features.facts import UNSAFE, creator_facts
 from features.histories import Events, Histories, make_histories
 from features.peers import Peers, PeersError, peer_position
 from features.signals import compute_signals, registry_hash
-from features.tables import HEADS, Tables, tier_of
+from features.tables import HEADS, Tables, tier_of, tiers_of
 from serving.models import LoadedModel
 from serving.words import words_for
-from training.authenticity import NEEDS, NO_HEAD, READ
-from training.contributions import carrying_groups
+from training.authenticity import NEEDS, NO_HEAD, READ, read_signals
+from training.contributions import carrying_groups, groups_that_carry
 from training.explaining import explain, rows_in_words
 from training.opinion_balance import opinion_balance
 
@@ -66,19 +68,25 @@ def _with_rows(
     histories: Histories, evidence: list[list[dict[str, Any]]], crowd: Crowd | None
 ) -> list[list[dict[str, Any]]]:
     """Evidence with the posts, days, comments or accounts that each signal points at, strongest first."""
-    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    found: dict[tuple[int, str], list[dict[str, Any]]] = {}
     names = sorted({item["signal"] for items in evidence for item in items})
-    rows = evidence_rows(histories, names, crowd=crowd, most=ROWS_POINTED_AT)
-    times = rows["at"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
-    for creator, signal, events, named, at in zip(
-        rows["creator_id"], rows["signal"], rows["events"], rows["id"], times, strict=True
-    ):
-        row = {"events": events, "id": None if pd.isna(named) else named, "at": None if pd.isna(at) else at}
-        found.setdefault((creator, signal), []).append(row)
+    for one in pointed_rows(histories, names, crowd=crowd, most=ROWS_POINTED_AT):
+        count = one.owners.size
+        ids = [None] * count if one.ids is None else [None if pd.isna(named) else named for named in one.ids]
+        times = [None] * count if one.at is None else [_iso(day) for day in one.at.tolist()]
+        for owner, named, at in zip(one.owners.tolist(), ids, times, strict=True):
+            found.setdefault((owner, one.signal), []).append({"events": one.kind, "id": named, "at": at})
     return [
-        [{**item, "rows": found.get((creator, item["signal"]), [])} for item in items]
-        for creator, items in zip(histories.creators["creator_id"], evidence, strict=True)
+        [{**item, "rows": found.get((owner, item["signal"]), [])} for item in items]
+        for owner, items in enumerate(evidence)
     ]
+
+
+def _iso(day: float) -> str | None:
+    """Second of a time in days since 1970; days are floats, so that milliseconds are rounded first."""
+    if math.isnan(day):
+        return None
+    return f"{datetime.fromtimestamp(round(day * 86_400_000) // 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _usual_among_peers(positions: pd.DataFrame, creators: pd.Index) -> tuple[np.ndarray, np.ndarray]:
@@ -109,22 +117,20 @@ def _placed(
 
 
 def _checked(
-    scores: pd.DataFrame, tables: Tables, loaded: LoadedModel, as_of: pd.Timestamp, imported_at: pd.Timestamp
-) -> list[str]:
-    """For each creator, JSON of what was taken away from the history to see whether its flags stand on it."""
-    pairs = [
-        (creator_id, head)
-        for head in HEADS
-        for creator_id in scores.index[scores[f"{head}_flagged"].fillna(False).astype(bool)]
-    ]
+    flagged: Sequence[tuple[str, str]],
+    tables: Tables,
+    loaded: LoadedModel,
+    as_of: pd.Timestamp,
+    imported_at: pd.Timestamp,
+) -> dict[str, list[dict[str, Any]]]:
+    """By creator, what was taken away from the history to see whether its flags, pairs of id and head, stand on it."""
+    cases = pd.DataFrame(flagged, columns=["creator_id", "head"])
+    found = explain(loaded.model, tables, cases, as_of=as_of, imported_at=imported_at)
     entries: dict[str, list[dict[str, Any]]] = {}
-    if pairs:
-        cases = pd.DataFrame(pairs, columns=["creator_id", "head"])
-        found = explain(loaded.model, tables, cases, as_of=as_of, imported_at=imported_at)
-        for case, rows in zip(found.to_dict("records"), rows_in_words(tables, found), strict=True):
-            entry = {name: case[name] for name in ("head", "events", "probability", "probability_without", "suffices")}
-            entries.setdefault(case["creator_id"], []).append(entry | {"rows": rows})
-    return [json.dumps(entries.get(creator_id, [])) for creator_id in scores.index]
+    for case, rows in zip(found.to_dict("records"), rows_in_words(tables, found), strict=True):
+        entry = {name: case[name] for name in ("head", "events", "probability", "probability_without", "suffices")}
+        entries.setdefault(case["creator_id"], []).append(entry | {"rows": rows})
+    return entries
 
 
 def _profiles(histories: Histories) -> pd.DataFrame:
@@ -142,6 +148,64 @@ def _profiles(histories: Histories) -> pd.DataFrame:
         },
         index=creators.index,
     )
+
+
+def _known(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def score_rows(
+    histories: Histories, loaded: LoadedModel, tables: Callable[[], Tables], *, imported_at: pd.Timestamp
+) -> list[dict[str, Any]]:
+    """Score every creator of histories for a report, without frames.
+
+    Parameters
+    ----------
+    tables : callable
+        Makes the checked tables of the histories; called where a flag has to be checked.
+
+    Returns
+    -------
+    list of dict
+        One a creator, in the order of the histories: the columns of the score frame that a report reads, with their
+        values; None where null, and `evidence` and `checked` as lists.
+    """
+    model, as_of = loaded.model, histories.as_of
+    x = read_signals(histories, threads=1)
+    scores = model.assess(x)
+    platforms, ids = (histories.creators[name].tolist() for name in ("platform", "creator_id"))
+    probabilities = {head: scores[f"{head}_probability"] for head in model.heads}
+    evidence = _with_rows(histories, groups_that_carry(model, x, probabilities, platforms), None)
+    flagged = [(ids[row], head) for head in HEADS for row in np.flatnonzero(scores[f"{head}_flagged"])]
+    checked = _checked(flagged, tables(), loaded, as_of, imported_at) if flagged else {}
+    columns = {name: values.tolist() for name, values in scores.items()}
+    columns |= {
+        "creator_id": ids,
+        "platform": platforms,
+        "followers": [None if np.isnan(count) else int(count) for count in histories.followers],
+        "tier": tiers_of(histories.followers).tolist(),
+        "coverage_posts": histories.posts.counts.tolist(),
+        "coverage_days": np.round(_days_covered(histories.snapshots)).astype(np.int64).tolist(),
+        "growth_28d": x[:, READ.index("follower_growth_28d")].tolist(),
+        "evidence": evidence,
+        "checked": [checked.get(one, []) for one in ids],
+    }
+    of_all = {
+        "as_of": as_of,
+        "model_name": loaded.name,
+        "model_version": str(loaded.version),
+        "model_data": model.metadata["data"],
+    }
+    names = list(columns)
+    rows = []
+    for items, *values in zip(evidence, *columns.values(), strict=True):
+        row = {name: _known(value) for name, value in zip(names, values, strict=True)} | of_all
+        for head in HEADS:
+            if not row[f"{head}_assessed"]:
+                row[f"{head}_flagged"] = None
+            row[f"{head}_reason"] = _reason(head, row, items, model.heads)
+        rows.append(row)
+    return rows
 
 
 def require_known(peers: Peers | None, as_of: pd.Timestamp) -> None:
@@ -200,6 +264,8 @@ def score_tables(
     signals = compute_signals(histories, crowd)
     scores = loaded.model.score(signals)
     platforms = histories.creators["platform"]
+    flagged = [(one, head) for head in HEADS for one in scores.index[scores[f"{head}_flagged"].fillna(False)]]
+    checked = _checked(flagged, tables, loaded, as_of, imported_at) if flagged else {}
     if peers is None:
         evidence = _with_rows(histories, carrying_groups(loaded.model, signals, scores, platforms), crowd)
     else:
@@ -213,7 +279,7 @@ def score_tables(
         .join(creator_facts(tables, histories, signals, imported_at=imported_at))
         .join(opinion_balance(tables, {"safety": loaded.safety}, as_of)[[*UNSAFE]])
         .assign(
-            checked=_checked(scores, tables, loaded, as_of, imported_at),
+            checked=[json.dumps(checked.get(one, [])) for one in scores.index],
             growth_28d=signals["follower_growth_28d"],
             profile_text=profile_texts(tables, as_of, imported_at=imported_at),
             model_name=loaded.name,

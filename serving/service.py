@@ -16,18 +16,19 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 import features  # noqa: F401 - a bento packs what its service imports at module level
-from features.histories import latest_knowledge
-from features.tables import TableError, check_tables
+from features.histories import latest_knowledge, make_histories
+from features.rows import histories_of_rows, latest_knowledge_of
+from features.tables import TableError, Tables, check_tables
 from serving.briefs import Brief
-from serving.catalogue import Catalogue, CatalogueError, catalogue_paths, check_scores, read_catalogue
+from serving.catalogue import Catalogue, CatalogueError, catalogue_paths, read_catalogue
 from serving.limits import BodyLimit, FrontDoor, Places, WorkLimit, problem, refusal
 from serving.models import LoadedModel, load_champion, load_ranker
 from serving.ranking import shortlist
 from serving.reports import recommend_response, score_response
-from serving.requests import located, tables_of
+from serving.requests import located, rows_of, tables_of
 from serving.review.app import make_review_app
 from serving.schemas import RecommendRequest, RecommendResponse, ScoreRequest, ScoreResponse
-from serving.scoring import score_tables
+from serving.scoring import score_rows
 from serving.words import words_for
 from training.authenticity import ModelMismatchError
 from training.fit_model import FitModel
@@ -143,13 +144,23 @@ def score_histories(request: ScoreRequest, model: LoadedModel, now: pd.Timestamp
     pydantic.ValidationError
         Where the tables break the contract; names the fields of the request.
     """
-    try:
-        tables = check_tables(tables_of(request))
-    except TableError as error:
-        raise located(error, request) from error
-    as_of = pd.Timestamp(request.as_of) if request.as_of else latest_knowledge(tables, now)
-    scores = check_scores(score_tables(tables, model, as_of, imported_at=now)).set_index("creator_id", drop=False)
-    in_order = scores.loc[[history.creator.creator_id for history in request.histories]]
+
+    def tables() -> Tables:
+        try:
+            return check_tables(tables_of(request))
+        except TableError as error:
+            raise located(error, request) from error
+
+    asked = pd.Timestamp(request.as_of) if request.as_of else None
+    rows = rows_of(request)
+    histories = None
+    if rows is not None:
+        histories = histories_of_rows(*rows, asked or latest_knowledge_of(*rows, now), imported_at=now)
+    if histories is None:
+        checked = tables()
+        histories = make_histories(checked, asked or latest_knowledge(checked, now), imported_at=now)
+    by_id = {row["creator_id"]: row for row in score_rows(histories, model, tables, imported_at=now)}
+    in_order = [by_id[history.creator.creator_id] for history in request.histories]
     return _answer(lambda: score_response(in_order, words_for(request.language)))
 
 

@@ -10,7 +10,7 @@ its own (`training.shares`): a probability of some is no estimate of how much.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -223,7 +223,7 @@ def manipulation_logits(
     """
     none = 0.0
     for name, head in heads.items():
-        probability = np.stack([head.calibrator.apply(expit(member)) for member in head_logits[name]])
+        probability = head.calibrator.apply(expit(head_logits[name]))
         none = none + np.log1p(-np.clip(np.where(assessed[name], probability, head.lone_rate), _EDGE, 1 - _EDGE))
     return np.asarray(logit(np.clip(-np.expm1(none), _EDGE, 1 - _EDGE)))
 
@@ -278,6 +278,18 @@ class AuthenticityModel:
     typical: Mapping[str, Mapping[str, tuple[float, float]]]
     shares: Mapping[str, ShareModel]
     metadata: Mapping[str, Any]
+
+    @cached_property
+    def typical_ranges(self) -> Mapping[str, np.ndarray]:
+        """`typical` as arrays: by platform the low and high ends, float64 of shape (2, signals) in the order of `READ`.
+
+        NaN where unknown.
+        """
+        unknown = (np.nan, np.nan)
+        return {
+            platform: np.array([ranges.get(signal, unknown) for signal in READ], dtype=np.float64).T
+            for platform, ranges in self.typical.items()
+        }
 
     @property
     def base_rate(self) -> float:

@@ -7,6 +7,7 @@ the group added to the head's logit, against contributions of the same group inc
 strongest signal.
 """
 
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -78,7 +79,21 @@ def carrying_groups(
         (how many of the group that have a value add something) and, of the signal that speaks for it, `signal`, `value`
         and the typical range (`typical_low`, `typical_high`, null where unknown).
     """
+    probabilities = {name: scores[f"{name}_probability"].to_numpy() for name in model.heads}
     x = signals[list(READ)].to_numpy(dtype=np.float64)
+    return groups_that_carry(model, x, probabilities, platforms.tolist(), usual=usual, most=most)
+
+
+def groups_that_carry(
+    model: AuthenticityModel,
+    x: np.ndarray,
+    probabilities: Mapping[str, np.ndarray],
+    platforms: Sequence[str],
+    *,
+    usual: tuple[np.ndarray, np.ndarray] | None = None,
+    most: int = MOST_GROUPS,
+) -> list[list[dict[str, Any]]]:
+    """The same of arrays: signals in the order of `READ`, shape (creators, signals), and probabilities by head."""
     low, high = _typical(model, platforms)
     if usual is not None:
         known = ~np.isnan(usual[0])
@@ -86,7 +101,7 @@ def carrying_groups(
     found: list[list[dict[str, Any]]] = [[] for _ in range(len(x))]
     base_rates = model.base_rates
     for name, head in model.heads.items():
-        raised = np.flatnonzero(scores[f"{name}_probability"].to_numpy() > base_rates[name])
+        raised = np.flatnonzero(probabilities[name] > base_rates[name])
         if not raised.size:
             continue
         weights = head.contributions(x[raised])
@@ -97,15 +112,13 @@ def carrying_groups(
     return [sorted(entries, key=itemgetter("contribution"), reverse=True) for entries in found]
 
 
-def _typical(model: AuthenticityModel, platforms: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+def _typical(model: AuthenticityModel, platforms: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Typical ranges of each creator's platform, two arrays of shape (creators, signals), NaN where unknown."""
-    unknown = (np.nan, np.nan)
-    names, places = np.unique(platforms.to_numpy(dtype=object).astype(str), return_inverse=True)
-    ranges = np.array(
-        [[model.typical.get(platform, {}).get(signal, unknown) for signal in READ] for platform in names],
-        dtype=np.float64,
-    ).reshape(len(names), len(READ), 2)
-    low, high = np.moveaxis(ranges[places], -1, 0)
+    ranges = model.typical_ranges
+    low, high = np.full((2, len(platforms), len(READ)), np.nan)
+    for row, platform in enumerate(platforms):
+        if platform in ranges:
+            low[row], high[row] = ranges[platform]
     return low, high
 
 

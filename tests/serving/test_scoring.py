@@ -12,12 +12,13 @@ from features.tables import HEADS, check_tables
 from serving import service
 from serving.catalogue import check_scores
 from serving.models import LoadedModel
-from serving.reports import evidence_of
+from serving.reports import evidence_of, report
 from serving.schemas import ScoreRequest
 from serving.scoring import score_tables
 from serving.service import score_histories
 from serving.words import WINDOW_WORDS, words_for
 from training import runs, tracking
+from training.authenticity import READ
 from training.fraud import draw_vendors, inject_campaigns, plan_campaigns
 from training.simulation import SIMULATION_AS_OF, simulate_creators
 
@@ -197,31 +198,29 @@ def test_training_and_scoring_read_the_same_signals(tables, loaded, monkeypatch)
     assert list(seen[0].columns) == list(SIGNALS)
 
 
-def test_a_request_reads_the_signals_of_the_batch(tables, loaded, monkeypatch):
-    """One history as JSON, through the request's own path, gives the bit-identical row of the batch."""
-    histories = [
-        {
-            "creator": rows(tables["creators"], creator)[0],
-            "posts": rows(tables["posts"], creator),
-            "snapshots": rows(tables["snapshots"], creator),
-            "comments": rows(tables["comments"], creator),
-        }
-        for creator in tables["creators"]["creator_id"].head(8)
-    ]
-    batch = compute_signals(make_histories(tables, SIMULATION_AS_OF, imported_at=SIMULATION_AS_OF))
+@pytest.mark.parametrize("names", [("posts", "snapshots"), ("posts", "snapshots", "comments")])
+def test_a_request_says_what_the_batch_says(tables, loaded, monkeypatch, names):
+    """Histories as JSON, through the request's own path, give bit-identical signals and the reports of the batch."""
+    some = {name: tables[name] for name in ("creators", *names)}
+    batch = compute_signals(make_histories(some, SIMULATION_AS_OF, imported_at=SIMULATION_AS_OF))
+    frame = _score(some, loaded).set_index("creator_id", drop=False)
+    flagged = frame[[f"{head}_flagged" for head in HEADS]].fillna(False).any(axis=1)
+    ids = [*frame.index[flagged][:2], *frame.index[~flagged][:8]]
     seen = []
-    score = type(loaded.model).score
-    monkeypatch.setattr(
-        type(loaded.model), "score", lambda model, signals: seen.append(signals) or score(model, signals)
-    )
-    for history in histories:
-        body = json.dumps({"histories": [history], "as_of": SIMULATION_AS_OF.isoformat()})
+    assess = type(loaded.model).assess
+    monkeypatch.setattr(type(loaded.model), "assess", lambda model, x: seen.append(x) or assess(model, x))
+    said = 0
+    for creator in ids:
+        history = {"creator": rows(tables["creators"], creator)[0]}
+        history |= {name: rows(tables[name], creator) for name in names}
+        body = json.dumps({"histories": [history], "as_of": SIMULATION_AS_OF.isoformat(), "language": "vi"})
         before = len(seen)
-        score_histories(ScoreRequest.model_validate_json(body), loaded, SIMULATION_AS_OF)
-        creator = history["creator"]["creator_id"]
-        pd.testing.assert_frame_equal(seen[before], batch.loc[[creator]], check_exact=True)
-    assert len(seen) >= len(histories)
-    assert any(not signals.isna().all(axis=None) for signals in seen)
+        answer = score_histories(ScoreRequest.model_validate_json(body), loaded, SIMULATION_AS_OF)
+        np.testing.assert_array_equal(seen[before], batch.loc[[creator], list(READ)].to_numpy())
+        assert answer.reports == [report(frame.loc[creator].to_dict(), words_for("vi"))]
+        said += len(answer.reports[0].evidence)
+    assert any(not np.isnan(x).all() for x in seen)
+    assert said
 
 
 def rows(frame, creator):
