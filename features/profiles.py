@@ -115,9 +115,13 @@ class ProfileSpace:
         for language in np.unique(languages[languages >= 0]):
             own = raw[(languages == language) & raw.any(axis=1)]
             means[int(language)] = (own.sum(axis=0) + _HALF_TEXTS * general) / (len(own) + _HALF_TEXTS)
-        lengths = profiles.str.len().to_numpy(dtype=np.float64)[:, None]
-        vectors = _centred(raw, languages, means) * lengths / (lengths + HALF_LENGTH)
-        return cls(vectors.astype(np.float32), means)
+        return cls(_profile_vectors(profiles, raw, languages, means), means)
+
+    def of(self, texts: Iterable[str]) -> "ProfileSpace":
+        """Vectors of other creators' texts, by the means of this space."""
+        profiles = pd.Series(list(texts), dtype="str")
+        vectors = _profile_vectors(profiles, embed(profiles).astype(np.float64), _languages(profiles), self.means)
+        return ProfileSpace(vectors, self.means)
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -168,6 +172,13 @@ class ProfileSpace:
         """How alike single lines are to a brief, -1 to 1; float64, shape (lines,)."""
         unknown = np.full(len(lines), -1)  # a line is too short to tell its language
         return np.asarray(_centred(embed(lines).astype(np.float64), unknown, self.means) @ brief.vector)
+
+
+def _profile_vectors(
+    profiles: pd.Series, raw: np.ndarray, languages: np.ndarray, means: dict[int, np.ndarray]
+) -> np.ndarray:
+    lengths = profiles.str.len().to_numpy(dtype=np.float64)[:, None]
+    return (_centred(raw, languages, means) * lengths / (lengths + HALF_LENGTH)).astype(np.float32)
 
 
 def _centred(vectors: np.ndarray, languages: np.ndarray, means: dict[int, np.ndarray]) -> np.ndarray:

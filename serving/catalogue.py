@@ -248,6 +248,22 @@ class Catalogue:
         """
         return self._positions[creator_id]
 
+    def __contains__(self, creator_id: object) -> bool:
+        return creator_id in self._positions
+
+    def beside(self, frame: pd.DataFrame) -> Self:
+        """Other creators, whose texts are compared as if they stood in this catalogue.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            Their score frame.
+        """
+        other = type(self).of(frame)
+        # what cached properties would make of the few alone: the mean of their language, and how rare words are
+        vars(other).update(profiles=self.profiles.of(other.written), rarity=self.rarity)
+        return other
+
     def creator(self, creator_id: str) -> dict[str, Any]:
         """Row of a creator by column.
 

@@ -1,14 +1,15 @@
 """What every request passes before the service: limits of size and number, the front door, headers of pages."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pydantic import ValidationError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.problems import LONGEST_ECHO, FieldProblem, problem
 
 #: Largest body of a request, in bytes: 100 histories of a thousand posts with their captions fit.
 MOST_BYTES = 20 * 1024 * 1024
@@ -16,12 +17,6 @@ MOST_BYTES = 20 * 1024 * 1024
 MOST_AT_WORK = 8
 #: Seconds after which a request that found no place may try again.
 RETRY_AFTER = 2
-#: Details that a refusal names; a body can hold millions of mistakes.
-MOST_DETAILS = 20
-#: Mistakes above which none is named: to list them would take gigabytes.
-MOST_LISTED = 10_000
-#: Characters of what was sent that a refusal repeats in one place.
-LONGEST_ECHO = 200
 
 #: Pages load from this server only, run no script and no inline style.
 PAGE_POLICY = (
@@ -32,30 +27,6 @@ DOCS_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-
-
-def problem(status: int, error: str, *loc: str | int) -> JSONResponse:
-    """An error in the one shape the endpoint has: what went wrong, and the field concerned."""
-    detail = [{"loc": list(loc), "msg": error, "type": "request"}]
-    return JSONResponse({"error": error, "detail": detail}, status_code=status)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_ECHO else f"{text[:LONGEST_ECHO]}…"
-
-
-def _detail(error: Any) -> dict[str, Any]:
-    loc = [_short(part) if isinstance(part, str) else part for part in error["loc"]]
-    return {"loc": loc, "msg": _short(error["msg"]), "type": error["type"]}
-
-
-def refusal(error: ValidationError) -> JSONResponse:
-    """What is wrong with a request: at most `MOST_DETAILS` fields, and in `more` how many are left out."""
-    count = error.error_count()
-    listed = error.errors(include_url=False, include_context=False, include_input=False) if count <= MOST_LISTED else []
-    details = [_detail(one) for one in listed[:MOST_DETAILS]]
-    message = f"{count} validation error{'s' if count > 1 else ''} for {error.title}"
-    return JSONResponse({"error": message, "detail": details, "more": count - len(details)}, status_code=400)
 
 
 class BusyError(RuntimeError):
@@ -103,9 +74,8 @@ class WorkLimit:
             with self.places.one():
                 await self.app(scope, receive, send)
         except BusyError:
-            busy = problem(503, f"{self.places.most} requests are in work; try again in {RETRY_AFTER} seconds")
-            busy.headers["retry-after"] = str(RETRY_AFTER)
-            await busy(scope, receive, send)
+            said = f"{self.places.most} requests are in work; try again in {RETRY_AFTER} seconds"
+            await problem("busy", said, headers={"retry-after": str(RETRY_AFTER)})(scope, receive, send)
 
 
 class PageHeaders:
@@ -130,17 +100,27 @@ class PageHeaders:
 
 
 class FrontDoor:
-    """Sends `/` to the review page, and shows BentoML's documentation page, which lives at `/`, at `/docs`."""
+    """Sends `/` to the review page, and shows BentoML's documentation page, which lives at `/`, at `/docs`.
 
-    def __init__(self, app: ASGIApp) -> None:
+    That page describes what /docs.json says: our own description instead of BentoML's, which knows no mounted app.
+    """
+
+    def __init__(self, app: ASGIApp, described: Callable[[], dict[str, Any]]) -> None:
         self.app = app
+        self.described = described
         self.docs = PageHeaders(app, DOCS_POLICY)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a front-door address, pass on any other."""
         path = scope.get("path")
-        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD") or path not in ("/", "/docs"):
+        if (
+            scope["type"] != "http"
+            or scope["method"] not in ("GET", "HEAD")
+            or path not in ("/", "/docs", "/docs.json")
+        ):
             await self.app(scope, receive, send)
+        elif path == "/docs.json":
+            await JSONResponse(self.described())(scope, receive, send)
         elif path == "/":
             await RedirectResponse("/review/")(scope, receive, send)
         else:
@@ -162,16 +142,20 @@ class BodyLimit:
         headers = Headers(scope=scope)
         kind = headers.get("content-type", "application/json").split(";")[0].strip().lower()
         length = headers.get("content-length", "")
-        if scope["method"] == "POST" and kind != "application/json":
-            message = f"the body is {kind}; send JSON with Content-Type: application/json"
-            await problem(415, message, "Content-Type")(scope, receive, send)
+        encoding = headers.get("content-encoding", "identity").strip().lower()
+        if scope["method"] == "POST" and (kind != "application/json" or encoding != "identity"):
+            name, sent = ("Content-Type", kind) if kind != "application/json" else ("Content-Encoding", encoding)
+            field = FieldProblem(path=name, message="send plain JSON: application/json, not compressed", kind="header")
+            said = f"the body is {sent[:LONGEST_ECHO]}; send JSON with Content-Type: application/json, not compressed"
+            await problem("unsupported_media_type", said, [field])(scope, receive, send)
         elif length.isdecimal() and int(length) > self.most_bytes:
             await self._too_large()(scope, receive, send)
         else:
             await self._counted(scope, receive, send)
 
     def _too_large(self) -> JSONResponse:
-        return problem(413, f"the body is larger than {self.most_bytes:,} bytes; send fewer histories at once", "body")
+        said = f"the body is larger than {self.most_bytes:,} bytes; send fewer histories at once"
+        return problem("body_too_large", said)
 
     async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
         taken = 0

@@ -312,6 +312,29 @@ def shortlist(
     )
 
 
+def shortlist_of(
+    catalogue: Catalogue, brief: Brief, rows: np.ndarray, language: Language = "en", model: FitModel | None = None
+) -> Shortlist:
+    """Hold some creators of a catalogue, by position, against a brief: all of them, in their order.
+
+    What the brief asks for is a reason or a lack of the fit here, and filters nobody out.
+    """
+    reading = read(catalogue, brief)
+    fitted = fit_of(catalogue, reading, rows, model)
+    known = np.ones(len(rows)) if reading.missing else fitted.fit
+    frame = _ranked(catalogue, reading, fitted, words_for(language), model)
+    return Shortlist(
+        frame.assign(score=known * assumed_authenticity(catalogue)[rows]).loc[:, list(RANKED_COLUMNS)],
+        len(rows),
+        reading.missing,
+        reading.niches,
+        reading.found,
+        {},
+        PRIOR if model is None else model.version,
+        len(rows),
+    )
+
+
 def lookalikes(
     catalogue: Catalogue,
     creator_ids: Sequence[str],

@@ -14,9 +14,12 @@ from serving.reasons import REASON_SEPARATOR
 from serving.schemas import (
     CheckedEvidence,
     Coverage,
+    CreatorResponse,
     Estimate,
     Evidence,
     EvidenceRow,
+    Fit,
+    FitResponse,
     HeadReport,
     InauthenticShare,
     ModelInfo,
@@ -165,24 +168,30 @@ def score_response(rows: Sequence[Mapping[str, Any]], words: Words) -> ScoreResp
     )
 
 
-def _ranked(row: Mapping[str, Any]) -> Ranked:
-    return Ranked(
-        rank=row["rank"],
-        creator_id=row["creator_id"],
-        platform=row["platform"],
-        handle=_known(row["handle"]),
-        display_name=_known(row["display_name"]),
-        followers=_known(row["followers"]),
-        tier=_known(row["tier"]),
-        niche=_known(row["niche"]),
-        authenticity=Estimate(**_estimate(row, "authenticity", "authenticity")),
-        assessed=row["authenticity_assessed"],
-        fit=_known(row["fit"]),
-        score=row["score"],
-        reasons=row["reasons"].split(REASON_SEPARATOR),
-        as_of=_known(row["as_of"]),
-        model=_model(row),
+def creator_response(row: Mapping[str, Any], words: Words) -> CreatorResponse:
+    """Make the answer to who asks for one creator, from its row of a score frame."""
+    model = _model(row)
+    return CreatorResponse(
+        report=report(row, words), model=model, simulated=model.data == "simulated", notice=words.notice(model.data)
     )
+
+
+_FIT_FIELDS = ("handle", "display_name", "followers", "tier", "niche", "fit", "as_of")
+
+
+def _fit(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "creator_id": row["creator_id"],
+        "platform": row["platform"],
+        **{
+            name: _known(row[name]) for name in ("handle", "display_name", "followers", "tier", "niche", "fit", "as_of")
+        },
+        "authenticity": Estimate(**_estimate(row, "authenticity", "authenticity")),
+        "assessed": row["authenticity_assessed"],
+        "score": row["score"],
+        "reasons": row["reasons"].split(REASON_SEPARATOR),
+        "model": _model(row),
+    }
 
 
 def catalogue_notice(catalogue: Catalogue, words: Words) -> str:
@@ -197,16 +206,29 @@ def catalogue_warnings(catalogue: Catalogue, words: Words) -> list[str]:
     return [words.say(_WARNING_WORDS[warning]) for warning in catalogue.warnings]
 
 
+def _read_brief(catalogue: Catalogue, found: Shortlist, words: Words) -> dict[str, Any]:
+    return {
+        "note": found.note(words.language),
+        "niches": list(found.niches),
+        "read": [ReadValue(field=one.field, value=one.value, words=one.words) for one in found.read],
+        "fit_model": found.ranker,
+        "warnings": catalogue_warnings(catalogue, words),
+        "simulated": catalogue.simulated,
+        "notice": catalogue_notice(catalogue, words),
+    }
+
+
 def recommend_response(catalogue: Catalogue, found: Shortlist, words: Words) -> RecommendResponse:
     """Make the answer to a brief."""
     return RecommendResponse(
-        creators=[_ranked(row) for row in records(found.frame)],
+        creators=[Ranked(rank=row["rank"], **_fit(row)) for row in records(found.frame)],
         candidates=found.candidates,
-        note=found.note(words.language),
-        niches=list(found.niches),
-        read=[ReadValue(field=one.field, value=one.value, words=one.words) for one in found.read],
-        fit_model=found.ranker,
-        warnings=catalogue_warnings(catalogue, words),
-        simulated=catalogue.simulated,
-        notice=catalogue_notice(catalogue, words),
+        **_read_brief(catalogue, found, words),
+    )
+
+
+def fit_response(catalogue: Catalogue, found: Shortlist, words: Words) -> FitResponse:
+    """Make the answer to who asks how some creators suit a brief."""
+    return FitResponse(
+        creators=[Fit(**_fit(row)) for row in records(found.frame)], **_read_brief(catalogue, found, words)
     )

@@ -10,7 +10,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from features.histories import POST_COUNTS, PROFILE_COUNTS, SNAPSHOT_COUNTS
 from features.rows import Rows
 from features.tables import CONTRACT, REQUIRED_TABLES, Problem, TableError, Tables
-from serving.schemas import History, ScoreRequest
+from serving.schemas import History
 
 _ROW_TABLES = ("posts", "snapshots", "comments", "audience")
 
@@ -20,10 +20,10 @@ def _rows(history: History, table: str) -> Sequence[BaseModel]:
     return rows
 
 
-def _frame(request: ScoreRequest, table: str) -> pd.DataFrame:
+def _frame(histories: Sequence[History], table: str) -> pd.DataFrame:
     rows = [
         row.model_dump(exclude_unset=True) | {"creator_id": history.creator.creator_id}
-        for history in request.histories
+        for history in histories
         for row in _rows(history, table)
     ]
     if not rows:
@@ -33,9 +33,9 @@ def _frame(request: ScoreRequest, table: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def tables_of(request: ScoreRequest) -> Tables:
-    """Tables of all histories of a request, not yet checked; an optional table without rows is left out."""
-    frames = {table: _frame(request, table) for table in ("creators", *_ROW_TABLES)}
+def tables_of(histories: Sequence[History]) -> Tables:
+    """Tables of the histories of a request, not yet checked; an optional table without rows is left out."""
+    frames = {table: _frame(histories, table) for table in ("creators", *_ROW_TABLES)}
     return {table: frame for table, frame in frames.items() if table in REQUIRED_TABLES or not frame.empty}
 
 
@@ -46,13 +46,12 @@ _ROW_COLUMNS = {
 }
 
 
-def rows_of(request: ScoreRequest) -> tuple[Rows, Rows, Rows] | None:
-    """Creators, posts and snapshots of all histories of a request; None where there are comments or accounts too."""
-    if any(history.comments or history.audience for history in request.histories):
+def rows_of(histories: Sequence[History]) -> tuple[Rows, Rows, Rows] | None:
+    """Creators, posts and snapshots of the histories of a request; None where there are comments or accounts too."""
+    if any(history.comments or history.audience for history in histories):
         return None
     creators, posts, snapshots = (
-        _rows_of([_rows(history, table) for history in request.histories], names)
-        for table, names in _ROW_COLUMNS.items()
+        _rows_of([_rows(history, table) for history in histories], names) for table, names in _ROW_COLUMNS.items()
     )
     return creators, posts, snapshots
 
@@ -62,10 +61,10 @@ def _rows_of(tables: Sequence[Sequence[BaseModel]], names: Sequence[str]) -> Row
     return Rows([len(table) for table in tables], {name: [getattr(row, name) for row in rows] for name in names})
 
 
-def _locations(request: ScoreRequest, problem: Problem) -> Iterator[tuple[str | int, ...]]:
+def _locations(histories: Sequence[History], problem: Problem) -> Iterator[tuple[str | int, ...]]:
     positions = [
-        (history, row)
-        for history, one in enumerate(request.histories)
+        (place, row)
+        for place, one in enumerate(histories)
         for row in range(len(_rows(one, problem.table) if problem.table in ("creators", *_ROW_TABLES) else ()))
     ]
     for row in problem.rows:
@@ -78,7 +77,7 @@ def _locations(request: ScoreRequest, problem: Problem) -> Iterator[tuple[str | 
         yield ("histories", problem.table, problem.column)
 
 
-def located(error: TableError, request: ScoreRequest) -> ValidationError:
+def located(error: TableError, histories: Sequence[History]) -> ValidationError:
     """Say what is wrong with the tables as an error of the request that names its fields."""
     details = [
         InitErrorDetails(
@@ -87,6 +86,6 @@ def located(error: TableError, request: ScoreRequest) -> ValidationError:
             input=None,
         )
         for problem in error.problems
-        for location in _locations(request, problem)
+        for location in _locations(histories, problem)
     ]
     return ValidationError.from_exception_data("ScoreRequest", details)

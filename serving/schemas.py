@@ -37,6 +37,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Id = Annotated[str, Field(min_length=1, max_length=200)]
 Short = Annotated[str, Field(max_length=500)]
 Long = Annotated[str, Field(max_length=20_000)]
+Asked = Annotated[Language | None, Field(description="Where left out, the one of Accept-Language, else English.")]
 
 
 class _Model(BaseModel):
@@ -177,6 +178,15 @@ _EXAMPLE_HISTORY: dict[str, JsonValue] = {
 }
 
 
+def _require_distinct(histories: Sequence[History]) -> None:
+    seen: dict[str, int] = {}
+    for position, history in enumerate(histories):
+        first = seen.setdefault(history.creator.creator_id, position)
+        if first != position:
+            message = f"histories.{position} and histories.{first} have the same creator_id"
+            raise ValueError(message)
+
+
 class ScoreRequest(_Model):
     """Histories to score, at most 100."""
 
@@ -193,16 +203,11 @@ class ScoreRequest(_Model):
             "when the latest row was observed."
         ),
     )
-    language: Language = "en"
+    language: Asked = None
 
     @model_validator(mode="after")
     def _creators_are_distinct(self) -> Self:
-        seen: dict[str, int] = {}
-        for position, history in enumerate(self.histories):
-            first = seen.setdefault(history.creator.creator_id, position)
-            if first != position:
-                message = f"histories.{position} and histories.{first} have the same creator_id"
-                raise ValueError(message)
+        _require_distinct(self.histories)
         return self
 
 
@@ -226,7 +231,47 @@ class RecommendRequest(_Model):
     filters: Filters = Filters()
     wishes: Wishes = Wishes()
     k: Annotated[int, Field(ge=1, le=MOST_RANKED)] = 20
-    language: Language = "en"
+    language: Asked = None
+
+
+class LookalikesRequest(_Model):
+    """Creators of the catalogue whose like is looked for."""
+
+    model_config = ConfigDict(
+        title="LookalikesRequest",
+        json_schema_extra={"example": {"creator_ids": ["c1"], "filters": {"tiers": ["micro"]}, "k": 10}},
+    )
+
+    creator_ids: Annotated[list[Id], Field(min_length=1, max_length=MOST_HISTORIES)]
+    filters: Filters = Field(
+        default=Filters(), description="Where it names no min_authenticity, creators that are doubted are left out."
+    )
+    k: Annotated[int, Field(ge=1, le=MOST_RANKED)] = 20
+    language: Asked = None
+
+
+class FitRequest(_Model):
+    """A brief, and either creators of the catalogue or histories that it is held against."""
+
+    model_config = ConfigDict(
+        title="FitRequest",
+        json_schema_extra={"example": {"brief": "Serum dưỡng ẩm cho da dầu", "creator_ids": ["c1", "c2"]}},
+    )
+
+    brief: Annotated[str, Field(max_length=LONGEST_BRIEF)]
+    wishes: Wishes = Wishes()
+    creator_ids: Annotated[list[Id], Field(max_length=MOST_HISTORIES)] = []
+    histories: Annotated[list[History], Field(max_length=MOST_HISTORIES)] = []
+    as_of: Time | None = Field(default=None, description="Of the histories; as for /score.")
+    language: Asked = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if bool(self.creator_ids) == bool(self.histories):
+            message = "give either creator_ids of the catalogue or histories"
+            raise ValueError(message)
+        _require_distinct(self.histories)
+        return self
 
 
 class ModelInfo(_Model):
@@ -348,10 +393,9 @@ class ScoreResponse(_Answer):
     model: ModelInfo
 
 
-class Ranked(_Model):
-    """A creator's place for a brief and the reasons."""
+class Fit(_Model):
+    """How a creator suits a brief, and the reasons."""
 
-    rank: int
     creator_id: str
     platform: str
     handle: str | None
@@ -371,6 +415,12 @@ class Ranked(_Model):
     model: ModelInfo
 
 
+class Ranked(Fit):
+    """A creator's place for a brief and the reasons."""
+
+    rank: int
+
+
 class ReadValue(_Model):
     """One thing that was read from the words of a brief."""
 
@@ -379,13 +429,47 @@ class ReadValue(_Model):
     words: str = Field(description="Of the brief, as it writes them.")
 
 
-class RecommendResponse(_Answer):
-    """Creators of the catalogue for a brief, best first."""
+class CreatorResponse(_Answer):
+    """Report of a creator of the catalogue."""
 
-    creators: list[Ranked]
-    candidates: int = Field(description="Creators that passed the filters.")
+    report: Report
+    model: ModelInfo
+
+
+class _ReadBrief(_Answer):
     note: str = Field(description="How the brief was read, and why there is no fit where there is none; in words.")
     niches: list[str] = Field(description="Niches that were read from the brief, the strongest first.")
     read: list[ReadValue] = Field(description="Filters and wishes that were read from the words of the brief.")
     fit_model: str = Field(description="Version of the fit model, or prior.")
     warnings: list[str]
+
+
+class RecommendResponse(_ReadBrief):
+    """Creators of the catalogue for a brief, best first."""
+
+    creators: list[Ranked]
+    candidates: int = Field(description="Creators that passed the filters.")
+
+
+class FitResponse(_ReadBrief):
+    """How well creators suit a brief, in the order of the request."""
+
+    creators: list[Fit]
+
+
+class VersionInfo(_Model):
+    """A model in use, or why there is none."""
+
+    name: str
+    version: str | None
+    trouble: str = Field(description="Why there is none, or why a later one was refused; empty where all is well.")
+
+
+class VersionsResponse(_Model):
+    """What answers are made with at this moment."""
+
+    realreach: str
+    models: list[VersionInfo]
+    signals: str = Field(description="Digest of the signals that are computed; a model fits only one.")
+    creators: int = Field(description="Of the catalogue.")
+    catalogue_trouble: str

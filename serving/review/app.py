@@ -24,6 +24,7 @@ from starlette.staticfiles import StaticFiles
 from features.tables import HEADS, PLATFORMS, TIERS
 from serving.briefs import Brief
 from serving.catalogue import Catalogue, records
+from serving.current import Current
 from serving.limits import RETRY_AFTER, BusyError, PageHeaders, Places
 from serving.ranking import fit_of, grounds, read, shortlist
 from serving.reasons import REASON_SEPARATOR, reasons, why_not_assessed
@@ -250,38 +251,35 @@ async def _in_work(request: Request, make: Callable[[], Response]) -> Response:
 
 
 async def _show_shortlist(request: Request) -> Response:
-    view, catalogue = _view(request), request.app.state.catalogue
-    if catalogue is None:
-        return _no_catalogue(view, request.app.state.trouble)
+    view, loaded = _view(request), request.app.state.current.loaded
+    if loaded.catalogue is None:
+        return _no_catalogue(view, loaded.catalogue_trouble)
     try:
         brief = view.brief()
     except ValidationError as error:
         return _wrong(view, error)
-    return await _in_work(request, partial(_shortlist, view, catalogue, brief, request.app.state.model))
+    return await _in_work(request, partial(_shortlist, view, loaded.catalogue, brief, loaded.ranker))
 
 
 async def _show_creator(request: Request) -> Response:
-    view, catalogue = _view(request), request.app.state.catalogue
-    if catalogue is None:
-        return _no_catalogue(view, request.app.state.trouble)
-    return await _in_work(
-        request, partial(_creator, view, catalogue, request.path_params["creator_id"], request.app.state.model)
-    )
+    view, loaded = _view(request), request.app.state.current.loaded
+    if loaded.catalogue is None:
+        return _no_catalogue(view, loaded.catalogue_trouble)
+    creator_id = request.path_params["creator_id"]
+    return await _in_work(request, partial(_creator, view, loaded.catalogue, creator_id, loaded.ranker))
 
 
 async def _show_nothing(request: Request) -> Response:
     return _not_found(_view(request))
 
 
-def make_review_app(catalogue: Catalogue | None = None, trouble: str = "", places: Places | None = None) -> Starlette:
+def make_review_app(current: Current, places: Places | None = None) -> Starlette:
     """Make the review page.
 
     Parameters
     ----------
-    catalogue : Catalogue, optional
-        Creators to show; may be set later as `app.state.catalogue`.
-    trouble : str
-        Why there is none; may be set later as `app.state.trouble`. The fit model is set as `app.state.model`.
+    current : Current
+        What is shown; it may change.
     places : Places, optional
         Shared with other requests in work; its own where left out. `app.state.limiter`, a limiter of anyio, may be set
         later to share the threads as well.
@@ -295,9 +293,7 @@ def make_review_app(catalogue: Catalogue | None = None, trouble: str = "", place
         ],
         middleware=[Middleware(PageHeaders)],
     )
-    app.state.catalogue = catalogue
-    app.state.trouble = trouble
-    app.state.model = None
+    app.state.current = current
     app.state.places = places or Places()
     app.state.limiter = None
     return app

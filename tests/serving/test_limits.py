@@ -9,7 +9,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from serving.limits import DOCS_POLICY, BodyLimit, BusyError, FrontDoor, Places, WorkLimit, refusal
+from serving.limits import DOCS_POLICY, BodyLimit, BusyError, FrontDoor, Places, WorkLimit
+from serving.problems import refusal
 
 
 async def echo(request: Request) -> PlainTextResponse:
@@ -19,7 +20,7 @@ async def echo(request: Request) -> PlainTextResponse:
 @pytest.fixture
 def client() -> Iterator[TestClient]:
     app = Starlette(routes=[Route("/{path:path}", echo, methods=["GET", "POST"])])
-    with TestClient(FrontDoor(BodyLimit(app, most_bytes=10))) as one:
+    with TestClient(FrontDoor(BodyLimit(app, most_bytes=10), described=dict)) as one:
         yield one
 
 
@@ -33,21 +34,21 @@ def test_small_json_passes(client: TestClient) -> None:
 def test_large_bodies_are_refused_by_their_declared_size(client: TestClient) -> None:
     response = client.post("/score", json="x" * 10)
     assert response.status_code == 413
-    assert response.json()["detail"][0]["loc"] == ["body"]
+    assert response.json()["code"] == "body_too_large"
 
 
 def test_large_bodies_are_refused_while_they_arrive(client: TestClient) -> None:
     chunks = (b"12345" for _ in range(3))
     response = client.post("/score", content=chunks, headers={"Content-Type": "application/json"})
     assert response.status_code == 413
-    assert "larger than 10 bytes" in response.json()["error"]
+    assert "larger than 10 bytes" in response.json()["detail"]
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/vnd.bentoml+pickle"])
 def test_only_json_is_read(client: TestClient, kind: str) -> None:
     response = client.post("/score", content=b"1", headers={"Content-Type": kind})
     assert response.status_code == 415
-    assert response.json()["detail"][0]["loc"] == ["Content-Type"]
+    assert response.json()["errors"][0]["path"] == "Content-Type"
 
 
 def test_the_front_door(client: TestClient) -> None:
@@ -71,17 +72,17 @@ def refused(keys: list[str]) -> dict:
 
 def test_a_refusal_is_short_and_says_how_much_it_leaves_out() -> None:
     answer = refused([str(number) for number in range(23)])
-    assert answer["error"] == "23 validation errors for Small"
-    assert [detail["loc"] for detail in answer["detail"]] == [[str(number)] for number in range(20)]
+    assert answer["detail"] == "23 fields of the Small cannot be read"
+    assert [one["path"] for one in answer["errors"]] == [f"/{number}" for number in range(20)]
     assert answer["more"] == 3
-    assert set(answer["detail"][0]) == {"loc", "msg", "type"}
+    assert set(answer["errors"][0]) == {"path", "message", "kind"}
     assert refused(["a"])["more"] == 0
-    assert refused(["a" * 1_000])["detail"][0]["loc"] == ["a" * 200 + "…"]
+    assert refused(["a" * 1_000])["errors"][0]["path"] == "/" + "a" * 200 + "…"
 
 
 def test_of_very_many_mistakes_none_is_named() -> None:
     answer = refused([str(number) for number in range(10_001)])
-    assert (answer["detail"], answer["more"]) == ([], 10_001)
+    assert (answer["errors"], answer["more"]) == ([], 10_001)
 
 
 def test_places_are_given_back_also_after_an_error() -> None:

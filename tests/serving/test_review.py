@@ -10,12 +10,13 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from serving.catalogue import Catalogue
+from serving.current import Current, Loaded
 from serving.review.app import make_review_app
 
 
 @pytest.fixture
 def client(catalogue: Catalogue) -> Iterator[TestClient]:
-    with TestClient(Starlette(routes=[Mount("/review", make_review_app(catalogue))])) as one:
+    with TestClient(Starlette(routes=[Mount("/review", make_review_app(Current(Loaded(catalogue=catalogue))))])) as one:
         yield one
 
 
@@ -85,7 +86,7 @@ def test_simulated_is_said_on_every_page_with_a_score(client: TestClient) -> Non
 
 def test_real_models_are_not_called_simulated(score_frame: pd.DataFrame) -> None:
     catalogue = Catalogue.of(score_frame.assign(model_data="agency 2026"))
-    html = page(TestClient(make_review_app(catalogue)), "/")
+    html = page(TestClient(make_review_app(Current(Loaded(catalogue=catalogue)))), "/")
     assert "simulated creators" not in html
     assert "trained on the histories of agency 2026" in html
 
@@ -206,7 +207,7 @@ def test_what_creators_write_is_text(score_frame: pd.DataFrame) -> None:
     for column in ("display_name", "handle", "niche", "bought_likes_reason", "model_data"):
         score_frame[column] = nasty
     score_frame["creator_id"] = [f"{nasty}/../{row}?a=b#c 100%" for row in range(len(score_frame))]
-    client = TestClient(make_review_app(Catalogue.of(score_frame)))
+    client = TestClient(make_review_app(Current(Loaded(catalogue=Catalogue.of(score_frame)))))
     for path in ("/", f"/?brief={nasty}&lang={nasty}&niche={nasty}", f"/creators/{nasty}"):
         assert "<script" not in client.get(path).text
     links = [link for link in Tags(client.get("/").text).links() if link.startswith("/creators/")]
@@ -218,7 +219,9 @@ def test_what_creators_write_is_text(score_frame: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/creators/an"])
 def test_without_a_catalogue_the_page_says_how_to_make_one(path: str) -> None:
-    response = TestClient(make_review_app(trouble="no catalogue: x.parquet: no such file")).get(path)
+    response = TestClient(
+        make_review_app(Current(Loaded(catalogue_trouble="no catalogue: x.parquet: no such file")))
+    ).get(path)
     assert response.status_code == 503
     assert "realreach score DIR --out" in response.text
     assert "x.parquet: no such file" in response.text

@@ -58,7 +58,7 @@ def test_choices_are_those_of_the_contract() -> None:
 
 
 def test_a_request_becomes_tables_that_keep_the_contract() -> None:
-    tables = check_tables(tables_of(ScoreRequest.model_validate_json(json.dumps(request()))))
+    tables = check_tables(tables_of(ScoreRequest.model_validate_json(json.dumps(request())).histories))
     assert set(tables) == {"creators", "posts", "snapshots"}
     assert tables["creators"]["creator_id"].tolist() == ["b", "a"]
     assert tables["posts"]["creator_id"].tolist() == ["b", "b", "a"]
@@ -70,7 +70,7 @@ def test_a_creator_without_posts_is_a_history() -> None:
     body = request()
     for history in body["histories"]:
         history["posts"] = []
-    tables = check_tables(tables_of(ScoreRequest.model_validate_json(json.dumps(body))))
+    tables = check_tables(tables_of(ScoreRequest.model_validate_json(json.dumps(body)).histories))
     assert tables["posts"].empty
 
 
@@ -133,8 +133,8 @@ def test_what_breaks_the_contract_is_found_in_the_request() -> None:
     body["histories"][1]["posts"][0]["observed_at"] = "2026-01-01T00:00:00Z"
     parsed = ScoreRequest.model_validate(body)
     with pytest.raises(TableError) as caught:
-        check_tables(tables_of(parsed))
-    errors = located(caught.value, parsed).errors(include_url=False)
+        check_tables(tables_of(parsed.histories))
+    errors = located(caught.value, parsed.histories).errors(include_url=False)
     assert [error["loc"] for error in errors] == [("histories", 1, "posts", 0, "observed_at")]
     assert "expected a time at or after published_at" in errors[0]["msg"]
 

@@ -9,13 +9,13 @@ from features.histories import make_histories
 from features.peers import LEAST_PEERS, PeersError, make_peers, peer_position
 from features.signals import SIGNALS, compute_signals
 from features.tables import HEADS, check_tables
-from serving import service
+from serving import current
+from serving.answers import score_histories
 from serving.catalogue import check_scores
 from serving.models import LoadedModel
 from serving.reports import evidence_of, report
 from serving.schemas import ScoreRequest
 from serving.scoring import score_tables
-from serving.service import score_histories
 from serving.words import WINDOW_WORDS, words_for
 from training import runs, tracking
 from training.authenticity import READ
@@ -242,14 +242,14 @@ def test_the_service_loads_the_version_that_the_alias_names(small_config, tmp_pa
     ]
     for chosen in (trained[1], trained[0]):
         tracking.promote(chosen.name, chosen.version)
-        served = service.load().model
+        served = current.load().model
         assert served.version == chosen.version
         for name, head in chosen.model.heads.items():
             loaded_texts = [booster.model_to_string() for booster in served.model.heads[name].members]
             assert loaded_texts == [booster.model_to_string() for booster in head.members]
     path = tracking.download("authenticity", trained[0].version) / "bought_likes_0.txt"
     path.write_text(path.read_text() + " ")
-    assert "bought_likes_0.txt has changed" in service.load().model_trouble
+    assert "bought_likes_0.txt has changed" in current.load().model_trouble
 
 
 def test_creators_without_posts_or_followers_are_in_the_frame(tables, loaded):

@@ -1,3 +1,4 @@
+import gzip
 import json
 import logging
 import shutil
@@ -14,11 +15,11 @@ from urllib.parse import urlsplit
 import httpx
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse
 
 from features.tables import HEADS, check_tables
-from serving import service
+from serving import api, current, service
 from serving.limits import MOST_AT_WORK
 from serving.models import load_champion
 from serving.schemas import RecommendRequest
@@ -71,9 +72,10 @@ def test_without_a_champion_and_a_catalogue_the_service_says_why(
     def no_champion() -> None:
         raise ModelNotFoundError("there is no champion")
 
-    monkeypatch.setattr(service, "load_champion", no_champion)
+    monkeypatch.setattr(current, "load_champion", no_champion)
     monkeypatch.setenv("REALREACH_CATALOGUE", str(tmp_path / "none.parquet"))
-    loaded = service.load()
+    monkeypatch.setenv("REALREACH_HOME", str(tmp_path))
+    loaded = current.load()
     assert (loaded.model, loaded.catalogue) == (None, None)
     assert loaded.model_trouble == "no model to score with: there is no champion"
     assert "none.parquet: no such file" in loaded.catalogue_trouble
@@ -81,11 +83,15 @@ def test_without_a_champion_and_a_catalogue_the_service_says_why(
 
 def test_a_refused_request_is_answered_by_field_and_the_log_repeats_nothing(caplog: pytest.LogCaptureFixture) -> None:
     body = b'{"brief": "a secret campaign", "k": -1, "filters": {"tiers": ["secret"]}}'
-    with caplog.at_level(logging.INFO, logger=service.log.name):
-        response = service.answer_or_refuse(body, RecommendRequest, lambda _: pytest.fail("answered"))
-    assert isinstance(response, JSONResponse)
+    with caplog.at_level(logging.INFO, logger=api.log.name), pytest.raises(ValidationError) as caught:
+        api.parse(body, RecommendRequest)
+    with caplog.at_level(logging.INFO, logger=api.log.name):
+        response = api.refused(caught.value)
     assert response.status_code == 400
-    assert [detail["loc"] for detail in json.loads(response.body)["detail"]] == [["filters", "tiers", 0], ["k"]]
+    assert response.media_type == "application/problem+json"
+    answer = json.loads(response.body)
+    assert answer["code"] == "invalid_request"
+    assert [field["path"] for field in answer["errors"]] == ["/filters/tiers/0", "/k"]
     assert caplog.messages == ["Refused a RecommendRequest: 2 problems"]
 
 
@@ -108,7 +114,7 @@ class TestServed:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         as_of = IMPORTED_AT.isoformat()
-        response = client.post("/score", json={"histories": histories, "as_of": as_of, "language": "vi"})
+        response = client.post("/v1/score", json={"histories": histories, "as_of": as_of, "language": "vi"})
         assert response.status_code == 200, response.text
         answer = response.json()
         assert answer["simulated"]
@@ -135,7 +141,7 @@ class TestServed:
     def test_one_history_and_a_hundred_score_alike(self, client: httpx.Client, histories: list[dict[str, Any]]) -> None:
         def reports(some: list[dict[str, Any]]) -> list[Any]:
             body = {"histories": some, "as_of": IMPORTED_AT.isoformat()}
-            return client.post("/score", json=body).json()["reports"]
+            return client.post("/v1/score", json=body).json()["reports"]
 
         together = reports(histories)
         with ThreadPoolExecutor(4) as pool:
@@ -144,14 +150,14 @@ class TestServed:
 
     def test_a_history_that_carries_nothing_abstains(self, client: httpx.Client) -> None:
         history = {"creator": {"creator_id": "new", "platform": "tiktok", "followers": 100}, "posts": []}
-        report = client.post("/score", json={"histories": [history]}).json()["reports"][0]
+        report = client.post("/v1/score", json={"histories": [history]}).json()["reports"][0]
         assert report["authenticity"] == {"probability": None, "low": None, "high": None}
         assert not any(head["assessed"] for head in report["heads"])
         assert all(head["reason"] and head["flagged"] is None for head in report["heads"])
 
     def test_recommend(self, client: httpx.Client) -> None:
         body = {"brief": "mỹ phẩm da dầu", "filters": {"platforms": ["instagram"]}, "k": 2, "language": "vi"}
-        answer = client.post("/recommend", json=body).json()
+        answer = client.post("/v1/recommend", json=body).json()
         assert [one["creator_id"] for one in answer["creators"]] == ["an", "chi"]
         assert answer["creators"][0]["reasons"] == [
             "viết về: làm đẹp (56%), chăm sóc da (44%)",
@@ -167,38 +173,93 @@ class TestServed:
     @pytest.mark.parametrize(
         ("path", "body", "field"),
         [
-            ("/score", '{"histories": []}', ["histories"]),
-            ("/score", '{"histories": [], "extra": 1}', ["extra"]),
-            ("/recommend", '{"brief": "x", "filters": {"min_authenticity": NaN}}', ["filters", "min_authenticity"]),
-            ("/recommend", '{"brief": "x", "k": 0}', ["k"]),
-            ("/recommend", "{", []),
-            ("/recommend", "", ["brief"]),
+            ("/v1/score", '{"histories": []}', "/histories"),
+            ("/v1/score", '{"histories": [], "extra": 1}', "/extra"),
+            ("/v1/recommend", '{"brief": "x", "filters": {"min_authenticity": NaN}}', "/filters/min_authenticity"),
+            ("/v1/recommend", '{"brief": "x", "k": 0}', "/k"),
+            ("/v1/recommend", "", "/brief"),
+            ("/v1/fit", '{"brief": "x", "creator_ids": ["an", "nobody"]}', "/creator_ids/1"),
+            ("/v1/fit", '{"brief": "x"}', ""),
+            ("/v1/lookalikes", '{"creator_ids": ["nobody"]}', "/creator_ids/0"),
         ],
     )
-    def test_what_is_wrong_is_named(self, client: httpx.Client, path: str, body: str, field: list[str]) -> None:
+    def test_what_is_wrong_is_named(self, client: httpx.Client, path: str, body: str, field: str) -> None:
         response = client.post(path, content=body, headers={"Content-Type": "application/json"})
         assert response.status_code == 400
-        assert field in [detail["loc"] for detail in response.json()["detail"]]
+        assert response.headers["content-type"] == "application/problem+json"
+        assert field in [one["path"] for one in response.json()["errors"]]
+
+    @pytest.mark.parametrize("body", ["{", "[" * 100_000, '{"k": 1, "brief": "x", "k": 2}', b'{"brief": "\xff"}'])
+    def test_what_is_no_json_is_refused(self, client: httpx.Client, body: str | bytes) -> None:
+        response = client.post("/v1/recommend", content=body, headers={"Content-Type": "application/json"})
+        assert (response.status_code, response.json()["code"]) == (400, "invalid_json")
+
+    def test_compressed_bodies_are_refused(self, client: httpx.Client) -> None:
+        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        response = client.post("/v1/recommend", content=gzip.compress(b'{"brief": "x"}'), headers=headers)
+        assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
+
+    def test_addresses_and_methods_that_are_not_there(self, client: httpx.Client) -> None:
+        nowhere = client.get("/v1/nowhere")
+        assert (nowhere.status_code, nowhere.json()["code"]) == (404, "not_found")
+        wrong = client.get("/v1/score")
+        assert (wrong.status_code, wrong.json()["code"], wrong.headers["allow"]) == (405, "method_not_allowed", "POST")
+
+    def test_fit_of_creators_and_of_their_histories(
+        self, client: httpx.Client, histories: list[dict[str, Any]]
+    ) -> None:
+        body = {"brief": "mỹ phẩm da dầu", "creator_ids": ["chi", "an"]}
+        answer = client.post("/v1/fit", json=body, headers={"Accept-Language": "vi-VN,vi;q=0.9,en;q=0.1"}).json()
+        assert [one["creator_id"] for one in answer["creators"]] == ["chi", "an"]
+        assert answer["creators"][1]["fit"] > answer["creators"][0]["fit"]
+        assert answer["note"] == "brief được hiểu là về: làm đẹp, chăm sóc da"
+        assert answer["creators"][1]["reasons"][0] == "viết về: làm đẹp (56%), chăm sóc da (44%)"
+        ids = [history["creator"]["creator_id"] for history in histories]
+        mine = client.post("/v1/fit", json={"brief": "skincare", "histories": histories}).json()
+        assert [one["creator_id"] for one in mine["creators"]] == ids
+        assert all(0 <= one["fit"] <= 1 for one in mine["creators"])
+
+    def test_lookalikes(self, client: httpx.Client) -> None:
+        answer = client.post("/v1/lookalikes", json={"creator_ids": ["an"], "k": 5}).json()
+        ids = [one["creator_id"] for one in answer["creators"]]
+        assert ids
+        assert not {"an", "binh"} & set(ids)  # oneself, and who is doubted
+
+    def test_a_creator_is_read_once(self, client: httpx.Client) -> None:
+        first = client.get("/v1/creators/binh")
+        assert first.json()["report"]["heads"][0]["flagged"]
+        tag = {"If-None-Match": first.headers["etag"]}
+        assert client.get("/v1/creators/binh", headers=tag).status_code == 304
+        other = client.get("/v1/creators/binh", headers=tag | {"Accept-Language": "vi"})
+        assert other.status_code == 200
+        assert "dấu hiệu" in other.json()["report"]["heads"][0]["words"]
+        missing = client.get("/v1/creators/nobody")
+        assert (missing.status_code, missing.json()["code"]) == (404, "unknown_creator")
+
+    def test_versions(self, client: httpx.Client) -> None:
+        answer = client.get("/v1/versions").json()
+        assert {one["name"]: one["version"] for one in answer["models"]} == {"authenticity": "1", "fit": None}
+        assert answer["creators"] == 5
 
     def test_tables_that_break_the_contract_are_located(
         self, client: httpx.Client, histories: list[dict[str, Any]]
     ) -> None:
         broken = json.loads(json.dumps(histories[:2]))
         broken[1]["posts"][3]["observed_at"] = "2001-01-01T00:00:00Z"
-        response = client.post("/score", json={"histories": broken})
+        response = client.post("/v1/score", json={"histories": broken})
         assert response.status_code == 400
-        assert [detail["loc"] for detail in response.json()["detail"]] == [["histories", 1, "posts", 3, "observed_at"]]
+        assert [one["path"] for one in response.json()["errors"]] == ["/histories/1/posts/3/observed_at"]
 
     def test_bodies_are_bounded(self, client: httpx.Client) -> None:
-        response = client.post("/score", content=b" " * (21 * 2**20), headers={"Content-Type": "application/json"})
+        response = client.post("/v1/score", content=b" " * (21 * 2**20), headers={"Content-Type": "application/json"})
         assert response.status_code == 413
 
     def test_a_body_full_of_mistakes_is_refused_shortly(self, client: httpx.Client) -> None:
         keys = {f"{number}{'x' * 500}": 1 for number in range(5_000)}
-        response = client.post("/recommend", json={"brief": "x"} | keys)
+        response = client.post("/v1/recommend", json={"brief": "x"} | keys)
         assert response.status_code == 400
         answer = response.json()
-        assert (len(answer["detail"]), answer["more"]) == (20, 4_980)
+        assert (len(answer["errors"]), answer["more"]) == (20, 4_980)
         assert len(response.content) < 10_000
 
     def test_other_requests_are_answered_while_a_large_one_is_read(
@@ -213,14 +274,14 @@ class TestServed:
         assert 10 * 2**20 < len(body) < 20 * 2**20
         waits = []
         with ThreadPoolExecutor(1) as pool:
-            large = pool.submit(httpx.post, f"{service_url}/score", content=body, timeout=60, trust_env=False)
+            large = pool.submit(httpx.post, f"{service_url}/v1/score", content=body, timeout=60, trust_env=False)
             while not large.done():
                 started = time.perf_counter()
                 assert client.get("/livez").status_code == 200
                 waits.append(time.perf_counter() - started)
                 time.sleep(0.005)
         assert large.result().status_code == 400
-        assert large.result().json()["detail"][0]["loc"] == ["as_of"]
+        assert large.result().json()["errors"][0]["path"] == "/as_of"
         # far above what it takes: the machine may do other things too; on the event loop it is the whole parse
         assert max(waits) < 0.5
 
@@ -230,13 +291,13 @@ class TestServed:
         try:
             for _ in range(MOST_AT_WORK):
                 one = socket.create_connection((str(address.hostname), address.port or 0))
-                one.sendall(b"POST /recommend HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+                one.sendall(b"POST /v1/recommend HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
                 waiting.append(one)
             deadline = time.monotonic() + 10
-            while (refused := client.post("/recommend", json={"brief": "serum"})).status_code != 503:
+            while (refused := client.post("/v1/recommend", json={"brief": "serum"})).status_code != 503:
                 assert time.monotonic() < deadline
             assert refused.headers["retry-after"] == "2"
-            assert "8 requests are in work" in refused.json()["error"]
+            assert "8 requests are in work" in refused.json()["detail"]
             page = client.get("/review/?lang=vi")
             assert (page.status_code, page.headers["retry-after"]) == (503, "2")
             assert "Đang bận" in page.text
@@ -245,7 +306,7 @@ class TestServed:
             for one in waiting:
                 one.close()
         deadline = time.monotonic() + 10
-        while client.post("/recommend", json={"brief": "serum"}).status_code != 200:
+        while client.post("/v1/recommend", json={"brief": "serum"}).status_code != 200:
             assert time.monotonic() < deadline
 
     def test_the_page_has_the_limits_of_the_endpoint(self, client: httpx.Client) -> None:
@@ -257,7 +318,8 @@ class TestServed:
             assert client.get(path).status_code == 200, path
         assert client.get("/").headers["location"] == "/review/"
         specification = client.get("/docs.json").json()
-        assert {"/score", "/recommend"} <= set(specification["paths"])
+        assert specification["openapi"].startswith("3.1")
+        assert {"/v1/score", "/v1/recommend", "/v1/creators/{creator_id}"} <= set(specification["paths"])
         assert client.get("/review/nowhere").status_code == 404
         assert "bentoml_service_request" in client.get("/metrics").text
 

@@ -1,0 +1,327 @@
+"""The endpoint as an ASGI app, mounted under `/v1`: addresses, bodies and statuses; what is said is in `answers`."""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from importlib.metadata import version
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_thread
+import pandas as pd
+from babel import negotiate_locale
+from pydantic import BaseModel, ValidationError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from features.signals import registry_hash
+from serving.answers import find_lookalikes, fit_creators, recommend_creators, score_histories, show_creator
+from serving.current import Current, Loaded
+from serving.problems import problem, refusal
+from serving.schemas import (
+    CreatorResponse,
+    FitRequest,
+    FitResponse,
+    LookalikesRequest,
+    RecommendRequest,
+    RecommendResponse,
+    ScoreRequest,
+    ScoreResponse,
+    VersionInfo,
+    VersionsResponse,
+)
+from serving.words import LANGUAGES, Language
+
+T = TypeVar("T", bound=BaseModel)
+Answered = TypeVar("Answered", bound=BaseModel)
+log = logging.getLogger("bentoml.realreach")
+
+#: Largest body that is answered on the event loop: for a history or two a thread would cost more than it gives; more
+#: would keep all others waiting.
+ON_THE_LOOP = 128 * 1024
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+
+
+class RepeatedKeyError(ValueError):
+    """A JSON object that names a key twice: which of the two values was meant, nobody can tell."""
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> None:
+    if len(dict(pairs)) < len(pairs):
+        raise RepeatedKeyError
+
+
+def parse(body: bytes, kind: type[T]) -> T:
+    """Read a body.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        Where it is no JSON or breaks its schema.
+    RepeatedKeyError
+    """
+    parsed = kind.model_validate_json(body or b"{}")
+    json.loads(body or b"{}", object_pairs_hook=_distinct)
+    return parsed
+
+
+def language_of(request: Request) -> Language:
+    """The language that the header Accept-Language prefers among ours, English where it names none."""
+    asked = []
+    for place, part in enumerate(request.headers.get("accept-language", "")[:500].split(",")):
+        tag, _, weight = part.strip().partition(";q=")
+        try:
+            asked.append((-float(weight or 1), place, tag.strip()))
+        except ValueError:
+            continue
+    found = negotiate_locale([tag for weight, _, tag in sorted(asked) if weight < 0], LANGUAGES, sep="-")
+    return "vi" if found == "vi" else "en"
+
+
+def _said(answer: BaseModel, headers: dict[str, str] | None = None) -> Response:
+    return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
+
+
+def _read(request: Request, answer: BaseModel) -> Response:
+    """An answer that may be kept: whoever has it already is told so."""
+    body = answer.model_dump_json().encode()
+    headers = {
+        "etag": f'"{sha256(body).hexdigest()[:32]}"',
+        "cache-control": "private, no-cache",
+        "vary": "Accept-Language",
+    }
+    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+    if known & {headers["etag"], "*"}:
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
+
+
+def refused(error: ValidationError | RepeatedKeyError) -> Response:
+    """Refuse a body; the log names how much was wrong with what and repeats nothing: bodies hold personal data."""
+    if isinstance(error, RepeatedKeyError):
+        log.info("Refused a body: a repeated key")
+        return problem("invalid_json", "an object of the body names a key twice; name every key once")
+    log.info("Refused a %s: %d problems", error.title, error.error_count())
+    return refusal(error)
+
+
+async def _answer(
+    request: Request, kind: type[T], make: Callable[[T], Answered], *, in_thread: bool = False
+) -> Response:
+    """Read the body of a request and answer it, away from the event loop where it takes long."""
+    body = await request.body()
+
+    def work() -> Response:
+        try:
+            return _said(make(parse(body, kind)))
+        except (ValidationError, RepeatedKeyError) as error:
+            return refused(error)
+
+    if in_thread or len(body) > ON_THE_LOOP:
+        return await anyio.to_thread.run_sync(work, limiter=request.app.state.limiter)
+    return work()
+
+
+def _loaded(request: Request) -> Loaded:
+    current: Current = request.app.state.current
+    return current.loaded
+
+
+async def _score(request: Request) -> Response:
+    loaded = _loaded(request)
+    if loaded.model is None:
+        return problem("no_model", loaded.model_trouble)
+    now, language = pd.Timestamp.now("UTC"), language_of(request)
+    return await _answer(
+        request, ScoreRequest, partial(score_histories, model=loaded.model, now=now, language=language)
+    )
+
+
+async def _recommend(request: Request) -> Response:
+    loaded = _loaded(request)
+    if loaded.catalogue is None:
+        return problem("no_catalogue", loaded.catalogue_trouble)
+    make = partial(recommend_creators, catalogue=loaded.catalogue, ranker=loaded.ranker, language=language_of(request))
+    return await _answer(request, RecommendRequest, make, in_thread=True)
+
+
+async def _lookalikes(request: Request) -> Response:
+    loaded = _loaded(request)
+    if loaded.catalogue is None:
+        return problem("no_catalogue", loaded.catalogue_trouble)
+    make = partial(find_lookalikes, catalogue=loaded.catalogue, language=language_of(request))
+    return await _answer(request, LookalikesRequest, make, in_thread=True)
+
+
+async def _fit(request: Request) -> Response:
+    loaded = _loaded(request)
+    if loaded.catalogue is None:
+        return problem("no_catalogue", loaded.catalogue_trouble)
+    if loaded.model is None:
+        return problem("no_model", loaded.model_trouble)
+    make = partial(
+        fit_creators,
+        catalogue=loaded.catalogue,
+        model=loaded.model,
+        ranker=loaded.ranker,
+        now=pd.Timestamp.now("UTC"),
+        language=language_of(request),
+    )
+    return await _answer(request, FitRequest, make, in_thread=True)
+
+
+async def _creator(request: Request) -> Response:
+    loaded = _loaded(request)
+    if loaded.catalogue is None:
+        return problem("no_catalogue", loaded.catalogue_trouble)
+    try:
+        return _read(request, show_creator(request.path_params["creator_id"], loaded.catalogue, language_of(request)))
+    except KeyError:
+        return problem("unknown_creator", "the catalogue has no creator of this id")
+
+
+async def _versions(request: Request) -> Response:
+    loaded = _loaded(request)
+    model, ranker = loaded.model, loaded.ranker
+    models = [
+        VersionInfo(
+            name="authenticity", version=None if model is None else str(model.version), trouble=loaded.model_trouble
+        ),
+        VersionInfo(name="fit", version=None if ranker is None else ranker.version, trouble=loaded.ranker_trouble),
+    ]
+    answer = VersionsResponse(
+        realreach=version("realreach"),
+        models=models,
+        signals=registry_hash(),
+        creators=0 if loaded.catalogue is None else len(loaded.catalogue),
+        catalogue_trouble=loaded.catalogue_trouble,
+    )
+    return _read(request, answer)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One thing that can be asked of the endpoint, as it is routed and described.
+
+    Attributes
+    ----------
+    path : str
+        Under the mount, parameters in braces.
+    answer : type of BaseModel
+    body : type of BaseModel, optional
+    problems : tuple of str
+        Codes of the problems that it may answer with, besides those of every address.
+    parameters : mapping of str to str
+        Parameters of the path and what they are.
+    """
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    handler: Callable[[Request], Awaitable[Response]]
+    answer: type[BaseModel]
+    body: type[BaseModel] | None = None
+    problems: tuple[str, ...] = ()
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
+OPERATIONS = (
+    Operation(
+        "POST",
+        "/score",
+        "score",
+        "Score 1 to 100 histories: authenticity, the five heads, their intervals and the evidence",
+        _score,
+        ScoreResponse,
+        ScoreRequest,
+        ("no_model",),
+    ),
+    Operation(
+        "POST",
+        "/recommend",
+        "recommend",
+        "Rank creators of the catalogue for a brief",
+        _recommend,
+        RecommendResponse,
+        RecommendRequest,
+        ("no_catalogue",),
+    ),
+    Operation(
+        "POST",
+        "/fit",
+        "fit",
+        "How well creators, of the catalogue or with their histories, suit a brief",
+        _fit,
+        FitResponse,
+        FitRequest,
+        ("no_model", "no_catalogue"),
+    ),
+    Operation(
+        "POST",
+        "/lookalikes",
+        "lookalikes",
+        "Rank creators of the catalogue who write about what some others write about",
+        _lookalikes,
+        RecommendResponse,
+        LookalikesRequest,
+        ("no_catalogue",),
+    ),
+    Operation(
+        "GET",
+        "/creators/{creator_id}",
+        "creator",
+        "Report of a creator of the catalogue",
+        _creator,
+        CreatorResponse,
+        problems=("no_catalogue", "unknown_creator"),
+        parameters=(("creator_id", "Id of a creator of the catalogue."),),
+    ),
+    Operation("GET", "/versions", "versions", "What answers are made with at this moment", _versions, VersionsResponse),
+)
+
+
+async def _elsewhere(request: Request) -> Response:
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    allowed = [one.method for one in OPERATIONS if one.path.partition("{")[0] == path or _starts(path, one.path)]
+    if allowed:
+        said = f"this address answers {', '.join(allowed)}"
+        return problem("method_not_allowed", said, headers={"allow": ", ".join(allowed)})
+    return problem("not_found", "the endpoint has no such address; /docs lists them all")
+
+
+def _starts(path: str, pattern: str) -> bool:
+    start, brace, _ = pattern.partition("{")
+    return bool(brace) and path.startswith(start) and len(path) > len(start)
+
+
+async def _broken(_: Request, error: Exception) -> Response:
+    if isinstance(error, ClientDisconnect):
+        raise error  # nobody is left to answer
+    return problem("internal", "the request was understood and could not be answered; the log says why")
+
+
+async def _refused_by_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - what Starlette calls it with
+    return await _elsewhere(request)
+
+
+def make_api(current: Current) -> Starlette:
+    """Make the endpoint; `app.state.limiter`, a limiter of anyio, may be set later to share threads."""
+    routes = [
+        Route(one.path.replace("{creator_id}", "{creator_id:path}"), one.handler, methods=[one.method])
+        for one in OPERATIONS
+    ]
+    app = Starlette(
+        routes=[*routes, Route("/{path:path}", _elsewhere, methods=_METHODS)],
+        exception_handlers={HTTPException: _refused_by_http, 500: _broken},
+    )
+    app.state.current = current
+    app.state.limiter = None
+    return app
