@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -243,3 +243,14 @@ def own_server(champion_home: Path, tmp_path: Path) -> Iterator[tuple[str, subpr
     """Address and process of a server that the test may end."""
     with served(service_environment(champion_home, tmp_path), tmp_path) as one:
         yield one
+
+
+@pytest.fixture
+def serve_home(tmp_path: Path) -> Iterator[Callable[[Path], str]]:
+    """Serve a home, with the small catalogue, until the test ends; returns the address."""
+    with contextlib.ExitStack() as stack:
+
+        def serve(home: Path) -> str:
+            return stack.enter_context(served(service_environment(home, tmp_path), tmp_path))[0]
+
+        yield serve
