@@ -37,11 +37,17 @@ run: setup ## set up, then simulated creators, models, catalogue and the page on
 test: setup-dev browser ## set up, then run every test (ARGS="-k words" passes options to pytest)
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: setup-dev ## ruff, mypy and the arrows between the rooms
+lint: setup-dev ## ruff, mypy, bandit, the arrows between the rooms, and known faults of what is locked
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml $(filter-out tests notebooks,$(CODE))
+	@$(BIN)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --progress-spinner off \
+		> $(VENV)/audit.txt 2>&1 || { cat $(VENV)/audit.txt; exit 1; }
+	@head -n 1 $(VENV)/audit.txt
+	@unseen=$$(grep -c 'could not be audited' $(VENV)/audit.txt); [ "$$unseen" = 0 ] || \
+		echo "$$unseen locked packages could not be audited: the index here does not tell of faults"
 
 format: setup-dev ## put the code into the one format
 	$(BIN)/ruff check --fix $(CODE)

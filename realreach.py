@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from importlib.metadata import version
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -1213,10 +1214,18 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = HOST,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 3000,
     workers: Annotated[int, typer.Option(min=1, help="Processes that answer.")] = 1,
+    open_: Annotated[
+        bool, typer.Option("--open", help="Ask for no key; only on a loopback address, to try things out.")
+    ] = False,
 ) -> None:
     """Serve the endpoint and the review page until interrupted."""
+    if open_ and not _is_loopback(host):
+        err.print(f"--open answers anybody who can connect, and {host} is not of this machine alone: leave one out.")
+        raise typer.Exit(WRONG_USAGE)
     _require_free(host, port)
-    environment = {"BENTOML_DO_NOT_TRACK": "True", **KEEP_FREED_MEMORY, **os.environ}
+    if not open_:
+        _say_keys()
+    environment = {"BENTOML_DO_NOT_TRACK": "True", **KEEP_FREED_MEMORY, **os.environ, "REALREACH_OPEN": str(int(open_))}
     command = [
         sys.executable, "-m", "serving.server", "serve", "serving.service:RealReach",
         "--host", host, "--port", str(port), "--api-workers", str(workers),
@@ -1225,6 +1234,98 @@ def serve(
     sys.stdout.flush()
     # the server takes this process's place, so that whoever ends it ends the server; no shell reads host or port
     os.execve(sys.executable, command, environment)  # noqa: S606
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _say_keys() -> None:
+    """Say how to get in where nobody can."""
+    from serving.keys import list_keys
+    from serving.store import StoreError
+
+    try:
+        if any(key.revoked_at is None for key in list_keys()):
+            return
+    except StoreError as error:
+        _refuse(error, "REALREACH_DATABASE names the database; without it, it is a file in REALREACH_HOME")
+    _say(
+        "No API key holds yet, so nobody gets in: realreach keys create NAME. To try things out: realreach serve --open"
+    )
+
+
+keys_app = typer.Typer(help="API keys: make, list and revoke them.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
+
+
+class KeyScope(StrEnum):
+    """What a key may do."""
+
+    read = "read"
+    score = "score"
+    write = "write"
+    admin = "admin"
+
+
+@keys_app.command("create")
+def create_key_(
+    name: Annotated[str, typer.Argument(help="Who will use it.")],
+    scope: Annotated[
+        list[KeyScope] | None, typer.Option(help="What it may do; may be repeated. Without it: read and score.")
+    ] = None,
+    tenant: Annotated[str, typer.Option(help="Whose it is: what one tenant leaves, no other sees.")] = "default",
+    per_minute: Annotated[int, typer.Option(min=1, help="Requests in any minute, of each process.")] = 600,
+    per_day: Annotated[int, typer.Option(min=1, help="Requests of a day, UTC.")] = 100_000,
+) -> None:
+    """Make a key; it is shown once."""
+    from serving.keys import SCOPES, create_key
+    from serving.store import StoreError
+
+    wanted = {one.value for one in scope or [KeyScope.read, KeyScope.score]}
+    scopes = frozenset(one for one in SCOPES if one in wanted)
+    try:
+        key, sent = create_key(name, scopes, tenant=tenant, per_minute=per_minute, per_day=per_day)
+    except StoreError as error:
+        _refuse(error)
+    _say(f"Key {key.id} of {name}. Keep it now: it is shown once and stored as a digest only.")
+    out.print(sent, markup=False, highlight=False, soft_wrap=True)
+
+
+@keys_app.command("list")
+def list_keys_() -> None:
+    """List the keys, without their secrets."""
+    from serving.keys import SCOPES, list_keys
+    from serving.store import StoreError
+
+    try:
+        found = list_keys()
+    except StoreError as error:
+        _refuse(error)
+    table = Table("id", "name", "tenant", "scopes", "per minute", "per day", "made", "revoked", box=SIMPLE_HEAD)
+    for key in found:
+        times = (f"{key.created_at:%Y-%m-%d}", f"{key.revoked_at:%Y-%m-%d}" if key.revoked_at else "")
+        scopes = " ".join(one for one in SCOPES if one in key.scopes)
+        table.add_row(
+            key.id, Text(key.name), Text(key.tenant), scopes, f"{key.per_minute:,}", f"{key.per_day:,}", *times
+        )
+    out.print(table)
+
+
+@keys_app.command("revoke")
+def revoke_key_(key_id: Annotated[str, typer.Argument(help="Id of the key, as `keys list` shows it.")]) -> None:
+    """Revoke a key for good; running services notice within seconds."""
+    from serving.keys import UnknownKeyError, revoke_key
+    from serving.store import StoreError
+
+    try:
+        revoke_key(key_id)
+    except (UnknownKeyError, StoreError) as error:
+        _refuse(error)
+    _say(f"Key {key_id} is revoked.")
 
 
 @app.command()
@@ -1239,7 +1340,7 @@ def demo(
     _require_free(HOST, port)
     # the demo keeps a home of its own: it must never replace a model trained on somebody's own data
     os.environ["REALREACH_HOME"] = str(home() / "demo")
-    for elsewhere in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "REALREACH_CATALOGUE"):
+    for elsewhere in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "REALREACH_CATALOGUE", "REALREACH_DATABASE"):
         os.environ.pop(elsewhere, None)
     try:
         made = prepare_demo(creators, _say)
@@ -1248,7 +1349,7 @@ def demo(
     if made.evaluation:
         for table in _evaluation_tables(made.evaluation):
             out.print(table)
-    serve(HOST, port, 1)
+    serve(HOST, port, 1, open_=True)
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ from starlette.routing import Route
 from features.signals import registry_hash
 from serving.answers import find_lookalikes, fit_creators, recommend_creators, score_histories, show_creator
 from serving.current import Current, Loaded
+from serving.keys import Scope as KeyScope
 from serving.problems import problem, refusal
 from serving.schemas import (
     CreatorResponse,
@@ -42,6 +43,8 @@ T = TypeVar("T", bound=BaseModel)
 Answered = TypeVar("Answered", bound=BaseModel)
 log = logging.getLogger("bentoml.realreach")
 
+#: Where the endpoint is mounted.
+ROOT = "/v1"
 #: Largest body that is answered on the event loop: for a history or two a thread would cost more than it gives; more
 #: would keep all others waiting.
 ON_THE_LOOP = 128 * 1024
@@ -217,8 +220,10 @@ class Operation:
     body : type of BaseModel, optional
     problems : tuple of str
         Codes of the problems that it may answer with, besides those of every address.
-    parameters : mapping of str to str
+    parameters : tuple of pairs of str
         Parameters of the path and what they are.
+    scope : {"read", "score", "write", "admin"}
+        What a key needs to ask for it.
     """
 
     method: str
@@ -230,6 +235,7 @@ class Operation:
     body: type[BaseModel] | None = None
     problems: tuple[str, ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
+    scope: KeyScope = "read"
 
 
 OPERATIONS = (
@@ -242,6 +248,7 @@ OPERATIONS = (
         ScoreResponse,
         ScoreRequest,
         ("no_model",),
+        scope="score",
     ),
     Operation(
         "POST",
@@ -262,6 +269,7 @@ OPERATIONS = (
         FitResponse,
         FitRequest,
         ("no_model", "no_catalogue"),
+        scope="score",
     ),
     Operation(
         "POST",
@@ -287,6 +295,14 @@ OPERATIONS = (
 )
 
 
+def scope_needed(path: str) -> KeyScope:
+    """The scope that a path of the service needs; what is not ours is for those who run it."""
+    if not path.startswith(f"{ROOT}/"):
+        return "read" if path.startswith("/review") or path == "/metrics" else "admin"
+    inner = path.removeprefix(ROOT)
+    return next((one.scope for one in OPERATIONS if one.path == inner or _starts(inner, one.path)), "read")
+
+
 async def _elsewhere(request: Request) -> Response:
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
     allowed = [one.method for one in OPERATIONS if one.path.partition("{")[0] == path or _starts(path, one.path)]
@@ -307,8 +323,7 @@ async def _broken(_: Request, error: Exception) -> Response:
     return problem("internal", "the request was understood and could not be answered; the log says why")
 
 
-async def _refused_by_http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - what Starlette calls it with
+async def _refused_by_http(request: Request, _: Exception) -> Response:
     return await _elsewhere(request)
 
 

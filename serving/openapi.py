@@ -6,20 +6,21 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from serving.api import OPERATIONS, Operation
+from serving.api import OPERATIONS, ROOT, Operation
 from serving.problems import CODES, MEDIA_TYPE, Problem
 
-#: Where the endpoint is mounted.
-ROOT = "/v1"
 _REF = "#/components/schemas/{model}"
 #: Problems that any request with a body may meet, and any request at all.
 _OF_BODIES = ("invalid_json", "invalid_request", "body_too_large", "unsupported_media_type", "busy")
-_OF_ALL = ("internal", "timeout")
+_OF_ALL = ("unauthorized", "forbidden", "not_local", "rate_limited", "quota_exceeded", "internal", "timeout")
 _ABOUT = (
     "Which micro-influencers are worth a brand's money. Histories in, calibrated probabilities with evidence out; a "
     "brief in, ranked creators out. Counts are whole numbers, shares and probabilities lie in [0, 1], times are "
     "ISO 8601 in UTC. A score screens and never accuses. Errors are problem details (RFC 9457): decide by their `code`."
 )
+
+
+_RETRY = {"description": "Seconds after which to try again.", "schema": {"type": "integer"}}
 
 
 def _of(model: type) -> dict[str, Any]:
@@ -35,14 +36,10 @@ def _problems(operation: Operation) -> dict[str, Any]:
         str(status): {
             "description": "; ".join(f"`{code}`: {CODES[code][1]}" for code in those),
             "content": {MEDIA_TYPE: {"schema": _of(Problem)}},
-            **({"headers": {"Retry-After": _retry()}} if "busy" in those else {}),
+            **({"headers": {"Retry-After": _RETRY}} if status in (429, 503) else {}),
         }
         for status, those in sorted(by_status.items())
     }
-
-
-def _retry() -> dict[str, Any]:
-    return {"description": "Seconds after which to try again.", "schema": {"type": "integer"}}
 
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
@@ -76,6 +73,8 @@ def _described(operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
+        "description": f"Needs a key with the scope `{operation.scope}`.",
+        "security": [{"key": [operation.scope]}],
         "parameters": _parameters(operation),
         "responses": answers | _problems(operation),
     }
@@ -101,5 +100,15 @@ def specification() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "realreach", "version": version("realreach"), "description": _ABOUT},
         "paths": paths,
-        "components": {"schemas": schemas["$defs"]},
+        "components": {
+            "schemas": schemas["$defs"],
+            "securitySchemes": {
+                "key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "Made with `realreach keys create`; none is asked for where the service was started "
+                    "with --open.",
+                }
+            },
+        },
     }

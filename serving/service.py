@@ -13,10 +13,11 @@ import bentoml
 from starlette.requests import ClientDisconnect
 
 import features  # noqa: F401 - a bento packs what its service imports at module level
-from serving.api import make_api
+from serving.access import Access, Keyring
+from serving.api import ROOT, make_api, scope_needed
 from serving.current import Current
 from serving.limits import BodyLimit, FrontDoor, Places, WorkLimit
-from serving.openapi import ROOT, specification
+from serving.openapi import specification
 from serving.review.app import make_review_app
 
 # read when bentoml first reports its use, which is after this module is imported
@@ -28,8 +29,10 @@ log = logging.getLogger("bentoml.realreach")
 TIMEOUT = 60
 #: Requests computed at once: more threads than cores only wait for each other.
 _AT_ONCE = os.cpu_count() or 1
-#: Seconds between two looks at the registry and the catalogue.
-REFRESH_SECONDS = 2.0
+#: Seconds between two looks at the keys, the registry and the catalogue.
+REFRESH_SECONDS = 1.0
+#: Set where the service answers without keys, to this machine only.
+OPEN = "REALREACH_OPEN"
 
 
 class WithoutDisconnects(logging.Filter):
@@ -43,15 +46,17 @@ class WithoutDisconnects(logging.Filter):
 
 places = Places()
 current = Current()
+keyring = Keyring()
 api = make_api(current)
 review = make_review_app(current, places)
 
 
 async def _keep_up() -> None:
-    """Take on new champions and catalogues for as long as the service runs."""
+    """Take on new keys, champions and catalogues for as long as the service runs."""
     while True:
         await asyncio.sleep(REFRESH_SECONDS)
         try:
+            await anyio.to_thread.run_sync(keyring.refresh)
             await anyio.to_thread.run_sync(current.refresh)
         except Exception:  # whatever keeps the registry from answering, what is in use stays in use
             log.exception("cannot look for new models; those in use stay")
@@ -66,6 +71,7 @@ class RealReach:
     def __init__(self) -> None:
         for name in ("bentoml._internal.server.http_app", "uvicorn.error"):
             logging.getLogger(name).addFilter(WithoutDisconnects())
+        keyring.refresh()
         current.start()
         api.state.limiter = review.state.limiter = anyio.CapacityLimiter(_AT_ONCE)
         self._keeping_up: asyncio.Task[None] | None = None
@@ -91,6 +97,7 @@ class RealReach:
 
 
 _service = cast("Any", RealReach)  # the decorators made a bentoml service of the class, unknown to its types
+_service.add_asgi_middleware(Access, keyring=keyring, needed=scope_needed, open_to_all=os.environ.get(OPEN) == "1")
 _service.add_asgi_middleware(BodyLimit)
 _service.add_asgi_middleware(WorkLimit, places=places)
 _service.add_asgi_middleware(FrontDoor, described=specification)

@@ -203,9 +203,11 @@ def service_environment(champion_home: Path, folder: Path) -> dict[str, str]:
         "REALREACH_CATALOGUE": str(folder / "catalogue.parquet"),
         "BENTOML_HOME": str(folder / "bentoml"),
         "BENTOML_DO_NOT_TRACK": "True",
+        "REALREACH_OPEN": "1",
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }
-    environment.pop("MLFLOW_TRACKING_URI", None)
+    for elsewhere in ("MLFLOW_TRACKING_URI", "REALREACH_DATABASE"):
+        environment.pop(elsewhere, None)
     return environment
 
 
@@ -252,5 +254,18 @@ def serve_home(tmp_path: Path) -> Iterator[Callable[[Path], str]]:
 
         def serve(home: Path) -> str:
             return stack.enter_context(served(service_environment(home, tmp_path), tmp_path))[0]
+
+        yield serve
+
+
+@pytest.fixture(scope="module")
+def serve_closed(champion_home: Path) -> Iterator[Callable[[Path], str]]:
+    """Serve the small champion and catalogue to holders of keys, the database by the environment of the test."""
+    with contextlib.ExitStack() as stack:
+
+        def serve(folder: Path) -> str:
+            environment = service_environment(champion_home, folder) | {"REALREACH_OPEN": "0"}
+            environment["REALREACH_DATABASE"] = os.environ["REALREACH_DATABASE"]
+            return stack.enter_context(served(environment, folder))[0]
 
         yield serve

@@ -291,7 +291,7 @@ class TestServed:
         try:
             for _ in range(MOST_AT_WORK):
                 one = socket.create_connection((str(address.hostname), address.port or 0))
-                one.sendall(b"POST /v1/recommend HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+                one.sendall(b"POST /v1/recommend HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
                 waiting.append(one)
             deadline = time.monotonic() + 10
             while (refused := client.post("/v1/recommend", json={"brief": "serum"})).status_code != 503:

@@ -1,0 +1,127 @@
+"""What the service writes: keys, their use, and who did what; in SQLite, or in PostgreSQL by REALREACH_DATABASE.
+
+Answers never wait for it: requests read copies in memory, and what they leave is written in the background.
+"""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from training.tracking import home
+
+log = logging.getLogger("realreach.store")
+
+#: Seconds that a writer waits for another one of the same SQLite file.
+_LOCKED_SECONDS = 5
+metadata = sa.MetaData()
+keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("tenant", sa.String(200), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("scopes", sa.String(100), nullable=False),
+    sa.Column("per_minute", sa.Integer, nullable=False),
+    sa.Column("per_day", sa.Integer, nullable=False),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("revoked_at", sa.DateTime),
+)
+uses = sa.Table(
+    "api_key_uses",
+    metadata,
+    sa.Column("key_id", sa.String(16), primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("requests", sa.Integer, nullable=False),
+)
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("who", sa.String(200), nullable=False),
+    sa.Column("action", sa.String(50), nullable=False),
+    sa.Column("about", sa.String(200), nullable=False),
+)
+
+
+class StoreError(RuntimeError):
+    """The database cannot be read or written at the moment; the message says why."""
+
+
+def url() -> str:
+    """Where the database is: REALREACH_DATABASE, by default realreach.db in REALREACH_HOME."""
+    return os.environ.get("REALREACH_DATABASE") or f"sqlite:///{(home() / 'realreach.db').as_posix()}"
+
+
+@cache
+def _engine(address: str) -> sa.Engine:
+    if not address.startswith("sqlite"):
+        return sa.create_engine(address, pool_pre_ping=True)
+    home().mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(address, connect_args={"timeout": _LOCKED_SECONDS})
+
+    @sa.event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _: Any) -> None:
+        connection.execute("pragma journal_mode = wal")  # readers do not wait for a writer
+        connection.execute("pragma synchronous = full")
+
+    return engine
+
+
+@cache
+def _prepared(address: str) -> sa.Engine:
+    """The engine, its tables there; made anew where that failed."""
+    engine = _engine(address)
+    metadata.create_all(engine)
+    return engine
+
+
+@contextmanager
+def connection() -> Iterator[sa.Connection]:
+    """A transaction: all of it is written, or nothing.
+
+    Raises
+    ------
+    StoreError
+        Where the database is locked, full or gone.
+    """
+    try:
+        with _prepared(url()).begin() as one:
+            yield one
+    except (SQLAlchemyError, OSError) as error:
+        said = str(error.orig if isinstance(error, sa.exc.DBAPIError) else error)
+        raise StoreError(f"the database cannot be used: {said.splitlines()[0]}") from error
+
+
+def now() -> datetime:
+    """Time in UTC, as the tables keep it: without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def note(one: sa.Connection, who: str, action: str, about: str) -> None:
+    """Add a line to the audit log, in the transaction of what it tells of."""
+    one.execute(audit.insert().values(at=now(), who=who, action=action, about=about))
+
+
+def count_uses(requests: Mapping[str, int], day: date) -> dict[str, int]:
+    """Add requests of keys on a day; all that were counted on it, also by other processes, by key.
+
+    Raises
+    ------
+    StoreError
+    """
+    with connection() as one:
+        for key_id, more in requests.items():
+            same = (uses.c.key_id == key_id) & (uses.c.day == day)
+            if not one.execute(uses.update().where(same).values(requests=uses.c.requests + more)).rowcount:
+                one.execute(uses.insert().values(key_id=key_id, day=day, requests=more))
+        rows = one.execute(sa.select(uses.c.key_id, uses.c.requests).where(uses.c.day == day))
+        return {row.key_id: row.requests for row in rows}
