@@ -53,8 +53,9 @@ format: setup-dev ## put the code into the one format
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-bench: $(BENCH)/.bench ## the signals beside polars, DuckDB, pandas and tsfresh, in .venv-bench (ARGS="--creators 2000")
+bench: $(BENCH)/.bench ## the signals beside polars, DuckDB, pandas and tsfresh (ARGS="--creators 2000"), then the service
 	$(BENCH)/bin/realreach benchmark signals $(ARGS)
+	$(BENCH)/bin/realreach benchmark service
 
 setup: $(VENV)/.run ## the virtual environment that runs the program
 setup-dev: $(VENV)/.dev ## the same, with what tests and checks need

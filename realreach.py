@@ -78,6 +78,7 @@ class Benchmark(StrEnum):
     opinions = "opinions"
     safety = "safety"
     signals = "signals"
+    service = "service"
 
 
 class Domain(StrEnum):
@@ -996,6 +997,9 @@ def benchmark(
     if name in (Benchmark.authenticity, Benchmark.evasion):
         _benchmark_authenticity(name, data, config, seeds, json)
         return
+    if name is Benchmark.service:
+        _benchmark_service(json)
+        return
     if name is not Benchmark.signals:
         _benchmark_classes(name, data, config, seeds, draws, json)
         return
@@ -1011,6 +1015,25 @@ def benchmark(
         figures[section.name] = loads(section.figures.to_json(orient="index"))
     if json:
         json.write_text(dumps({"benchmark": name.value, **figures}, indent=1), encoding="utf-8")
+
+
+def _benchmark_service(json: Path | None) -> None:
+    from json import dumps, loads
+
+    from serving.benchmark_service import NotReadyError, benchmark_service
+    from training.tracking import home
+
+    figures = {}
+    try:
+        for section in benchmark_service(home() / "benchmark", progress=_say):
+            out.print(_figures_table(section.title, section.figures))
+            for note in section.notes:
+                _say(note)
+            figures[section.name] = loads(section.figures.to_json(orient="index"))
+    except NotReadyError as error:
+        _refuse(error)
+    if json:
+        json.write_text(dumps({"benchmark": "service", **figures}, indent=1), encoding="utf-8")
 
 
 def _benchmark_classes(

@@ -155,14 +155,14 @@ def _known(value: Any) -> Any:
 
 
 def score_rows(
-    histories: Histories, loaded: LoadedModel, tables: Callable[[], Tables], *, imported_at: pd.Timestamp
+    histories: Histories, loaded: LoadedModel, tables: Callable[[], Tables] | None, *, imported_at: pd.Timestamp
 ) -> list[dict[str, Any]]:
     """Score every creator of histories for a report, without frames.
 
     Parameters
     ----------
-    tables : callable
-        Makes the checked tables of the histories; called where a flag has to be checked.
+    tables : callable, optional
+        Makes the checked tables of the histories; called where a flag has to be checked. Without it none is.
 
     Returns
     -------
@@ -177,7 +177,7 @@ def score_rows(
     probabilities = {head: scores[f"{head}_probability"] for head in model.heads}
     evidence = _with_rows(histories, groups_that_carry(model, x, probabilities, platforms), None)
     flagged = [(ids[row], head) for head in HEADS for row in np.flatnonzero(scores[f"{head}_flagged"])]
-    checked = _checked(flagged, tables(), loaded, as_of, imported_at) if flagged else {}
+    checked = _checked(flagged, tables(), loaded, as_of, imported_at) if flagged and tables else {}
     columns = {name: values.tolist() for name, values in scores.items()}
     columns |= {
         "creator_id": ids,
