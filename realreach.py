@@ -1248,10 +1248,11 @@ def serve(
     _require_free(host, port)
     if not open_:
         _say_keys()
-    environment = {"BENTOML_DO_NOT_TRACK": "True", **KEEP_FREED_MEMORY, **os.environ, "REALREACH_OPEN": str(int(open_))}
+    told = {"REALREACH_OPEN": str(int(open_)), "REALREACH_WORKERS": str(workers)}
+    environment = {"BENTOML_DO_NOT_TRACK": "True", **KEEP_FREED_MEMORY, **os.environ, **told}
     command = [
         sys.executable, "-m", "serving.server", "serve", "serving.service:RealReach",
-        "--host", host, "--port", str(port), "--api-workers", str(workers),
+        "--host", host, "--port", str(port),
     ]  # fmt: skip
     _say(f"Review page: http://{host}:{port}/review/   endpoint: http://{host}:{port}/docs   (Ctrl-C to stop)")
     sys.stdout.flush()
@@ -1349,6 +1350,30 @@ def revoke_key_(key_id: Annotated[str, typer.Argument(help="Id of the key, as `k
     except (UnknownKeyError, StoreError) as error:
         _refuse(error)
     _say(f"Key {key_id} is revoked.")
+
+
+@app.command()
+def feedback(
+    out_: Annotated[Path, typer.Option("--out", file_okay=False, help="Folder to make.")],
+    tenant: Annotated[str | None, typer.Option(help="Whose; everybody's where left out.")] = None,
+) -> None:
+    """Write the decisions and outcomes that campaign tools left, as tables to train on."""
+    from features.tables import write_frame
+    from serving.store import StoreError
+    from serving.writes import feedback_tables
+
+    try:
+        tables = feedback_tables(tenant)
+    except StoreError as error:
+        _refuse(error)
+    if not tables:
+        _refuse("no feedback was left", "campaign tools leave it with POST /v1/feedback")
+    if out_.exists() and any(out_.iterdir()):
+        _refuse(f"{out_} is not empty", "choose a new folder or remove it first")
+    out_.mkdir(parents=True, exist_ok=True)
+    for name, frame in tables.items():
+        write_frame(frame, out_ / f"{name}.parquet")
+        _say(f"{len(frame):,} {name}")
 
 
 @app.command()

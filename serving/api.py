@@ -23,10 +23,14 @@ from starlette.routing import Route
 from features.signals import registry_hash
 from serving.answers import find_lookalikes, fit_creators, recommend_creators, score_histories, show_creator
 from serving.current import Current, Loaded
+from serving.keys import Key
 from serving.keys import Scope as KeyScope
-from serving.problems import problem, refusal
+from serving.limits import RETRY_AFTER
+from serving.problems import FieldProblem, problem, refusal
 from serving.schemas import (
     CreatorResponse,
+    FeedbackRequest,
+    FeedbackResponse,
     FitRequest,
     FitResponse,
     LookalikesRequest,
@@ -37,7 +41,9 @@ from serving.schemas import (
     VersionInfo,
     VersionsResponse,
 )
+from serving.store import StoreError
 from serving.words import LANGUAGES, Language
+from serving.writes import OtherBodyError, leave_feedback, write_once
 
 T = TypeVar("T", bound=BaseModel)
 Answered = TypeVar("Answered", bound=BaseModel)
@@ -48,6 +54,7 @@ ROOT = "/v1"
 #: Largest body that is answered on the event loop: for a history or two a thread would cost more than it gives; more
 #: would keep all others waiting.
 ON_THE_LOOP = 128 * 1024
+_LONGEST_KEY = 200
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 
@@ -179,6 +186,38 @@ async def _fit(request: Request) -> Response:
     return await _answer(request, FitRequest, make, in_thread=True)
 
 
+def _caller(request: Request) -> tuple[str, str]:
+    """Tenant and name in the audit log of who asks; nobody is told apart where no keys are asked for."""
+    key: Key | None = request.scope.get("caller")
+    return ("default", "open") if key is None else (key.tenant, f"key {key.id}")
+
+
+async def _feedback(request: Request) -> Response:
+    tenant, who = _caller(request)
+    body, key = await request.body(), request.headers.get("idempotency-key", "").strip()
+    if len(key) > _LONGEST_KEY:
+        field = FieldProblem(path="Idempotency-Key", message=f"at most {_LONGEST_KEY} characters", kind="header")
+        return problem("invalid_request", "the Idempotency-Key is too long", [field])
+
+    def work() -> Response:
+        try:
+            left = parse(body, FeedbackRequest)
+            answer = write_once(
+                tenant, request.url.path, key, body, partial(leave_feedback, tenant=tenant, who=who, request=left)
+            )
+        except (ValidationError, RepeatedKeyError) as error:
+            return refused(error)
+        except OtherBodyError:
+            return problem("idempotency_conflict", "send another Idempotency-Key with another body")
+        except StoreError as error:
+            log.warning("feedback is not written: %s", error)
+            said = "nothing was written; scoring and reading go on, send the same again later"
+            return problem("store_unavailable", said, headers={"retry-after": str(RETRY_AFTER)})
+        return Response(answer, 201, media_type="application/json")
+
+    return await anyio.to_thread.run_sync(work, limiter=request.app.state.limiter)
+
+
 async def _creator(request: Request) -> Response:
     loaded = _loaded(request)
     if loaded.catalogue is None:
@@ -224,6 +263,8 @@ class Operation:
         Parameters of the path and what they are.
     scope : {"read", "score", "write", "admin"}
         What a key needs to ask for it.
+    status : int
+        Of an answer; 201 where something is written, which an Idempotency-Key keeps from being written twice.
     """
 
     method: str
@@ -236,6 +277,7 @@ class Operation:
     problems: tuple[str, ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
     scope: KeyScope = "read"
+    status: int = 200
 
 
 OPERATIONS = (
@@ -280,6 +322,18 @@ OPERATIONS = (
         RecommendResponse,
         LookalikesRequest,
         ("no_catalogue",),
+    ),
+    Operation(
+        "POST",
+        "/feedback",
+        "feedback",
+        "Leave decisions and outcomes, to learn from",
+        _feedback,
+        FeedbackResponse,
+        FeedbackRequest,
+        ("idempotency_conflict", "store_unavailable"),
+        scope="write",
+        status=201,
     ),
     Operation(
         "GET",

@@ -135,10 +135,10 @@ def running(
             process.wait()
 
 
-def _ours(workers: int, port: int) -> list[str]:
+def _ours(port: int) -> list[str]:
     return [
         sys.executable, "-m", "serving.server", "serve", "serving.service:RealReach",
-        "--host", "127.0.0.1", "--port", str(port), "--api-workers", str(workers),
+        "--host", "127.0.0.1", "--port", str(port),
     ]  # fmt: skip
 
 
@@ -156,9 +156,9 @@ def _bare(workers: int, port: int) -> list[str]:
     ]  # fmt: skip
 
 
-def _write_pyfunc(folder: Path, data: str) -> Path:
-    """An MLflow model by its file alone: a loader, and nothing pickled."""
-    (folder / data).mkdir(parents=True, exist_ok=True)
+def _write_pyfunc(folder: Path) -> Path:
+    """An MLflow model by its file alone: a loader, which its folder's name tells what to load, and nothing pickled."""
+    folder.mkdir(parents=True, exist_ok=True)
     python = ".".join(map(str, sys.version_info[:3]))
     text = (
         f"flavors:\n  python_function:\n    loader_module: serving.benchmark_contenders\n    python_version: {python}\n"
@@ -171,6 +171,7 @@ def _environment(folder: Path) -> dict[str, str]:
     root = str(Path(__file__).parents[1])
     return {
         "REALREACH_OPEN": "1",
+        "REALREACH_WORKERS": str(WORKERS),
         "REALREACH_HOME": str(folder),
         "REALREACH_CATALOGUE": str(folder / "catalogue.parquet"),
         "REALREACH_DATABASE": "",
@@ -289,12 +290,12 @@ def benchmark_service(
     calm, flagged = _plain(model, real_sized())
     yield _parts(model, calm, flagged)
     environment = _environment(folder)
-    contenders = {
-        OURS: (partial(_ours, WORKERS), "/readyz"),
+    contenders: dict[str, tuple[Callable[[int], list[str]], str]] = {
+        OURS: (_ours, "/readyz"),
         BARE: (partial(_bare, WORKERS), "/ping"),
     }
     for name, data in MLFLOW.items():
-        contenders[name] = (partial(_mlflow, _write_pyfunc(folder / f"pyfunc_{data}", data), WORKERS), "/ping")
+        contenders[name] = (partial(_mlflow, _write_pyfunc(folder / "pyfuncs" / data), WORKERS), "/ping")
     with contextlib.ExitStack() as stack:
         urls = {}
         for name, (command, ready) in contenders.items():
@@ -411,8 +412,8 @@ def _recommending(
         copies = [frame.assign(creator_id=frame["creator_id"] + f"_{copy}") for copy in range(CATALOGUE // len(frame))]
         write_frame(pd.concat(copies, ignore_index=True), path)
     body = json.dumps({"brief": BRIEF, "k": 20}).encode()
-    large = {**environment, "REALREACH_CATALOGUE": str(path)}
-    with running(partial(_ours, 1), "/readyz", folder / "recommend.log", large) as url:
+    large = {**environment, "REALREACH_CATALOGUE": str(path), "REALREACH_WORKERS": "1"}
+    with running(_ours, "/readyz", folder / "recommend.log", large) as url:
         request = [request_of(url, "/v1/recommend", body)]
         load(url, request, connections=1, seconds=seconds)
         runs = [load(url, request, connections=1, seconds=seconds) for _ in range(rounds)]

@@ -60,12 +60,22 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         "description": "ETag of an answer that is at hand: 304 where it still holds.",
         "schema": {"type": "string"},
     }
-    return [*path, language, *([known] if operation.method == "GET" else [])]
+    named = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "A name of this write: sent again with the same body, it is answered the same and written once.",
+        "schema": {"type": "string", "maxLength": 200},
+    }
+    own = [known] if operation.method == "GET" else [named] if operation.status == 201 else []
+    return [*path, language, *own]
 
 
 def _described(operation: Operation) -> dict[str, Any]:
     answers: dict[str, Any] = {
-        "200": {"description": "The answer.", "content": {"application/json": {"schema": _of(operation.answer)}}}
+        str(operation.status): {
+            "description": "The answer.",
+            "content": {"application/json": {"schema": _of(operation.answer)}},
+        }
     }
     if operation.method == "GET":
         answers["200"]["headers"] = {"ETag": {"schema": {"type": "string"}}}

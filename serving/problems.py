@@ -18,6 +18,7 @@ CODES: dict[str, tuple[int, str]] = {
     "not_found": (404, "There is nothing at this address"),
     "unknown_creator": (404, "The catalogue has no such creator"),
     "method_not_allowed": (405, "This address answers another method"),
+    "idempotency_conflict": (409, "This Idempotency-Key was used for another body"),
     "body_too_large": (413, "The body is too large"),
     "unsupported_media_type": (415, "The body is not of a type that is read"),
     "rate_limited": (429, "This key asks too often"),
@@ -26,6 +27,7 @@ CODES: dict[str, tuple[int, str]] = {
     "busy": (503, "All places are taken"),
     "no_model": (503, "There is no model to score with"),
     "no_catalogue": (503, "There is no catalogue to rank"),
+    "store_unavailable": (503, "Nothing can be written at the moment"),
     "timeout": (504, "The answer took too long"),
 }
 #: Details that a refusal names; a body can hold millions of mistakes.

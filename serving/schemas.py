@@ -279,6 +279,74 @@ class FitRequest(_Model):
         return self
 
 
+class DecisionIn(_Model):
+    """A row of the decisions table: what a brand made of a creator who was shown to it."""
+
+    brand_id: Id
+    creator_id: Id
+    decided_at: Time
+    decision: Literal["yes", "maybe", "no"]
+    position: Count | None = Field(default=None, description="Place in the list that was shown, from 1.")
+
+
+class CollaborationIn(_Model):
+    """A row of the collaborations table: what came of working together."""
+
+    brand_id: Id
+    creator_id: Id
+    started_at: Time
+    post_ids: Long | None = Field(default=None, description="Ids of the posts, separated by spaces.")
+    price: Money | None = None
+    currency: Short | None = None
+    impressions: Count | None = None
+    engagements: Count | None = None
+    clicks: Count | None = None
+    conversions: Count | None = None
+    outcome: Short | None = None
+
+
+#: Rows of each kind that one request leaves.
+MOST_FEEDBACK = 1_000
+
+
+class FeedbackRequest(_Model):
+    """Decisions and outcomes, to learn from."""
+
+    model_config = ConfigDict(
+        title="FeedbackRequest",
+        json_schema_extra={
+            "example": {
+                "decisions": [
+                    {
+                        "brand_id": "b1",
+                        "creator_id": "c1",
+                        "decided_at": "2026-01-12T09:30:00Z",
+                        "decision": "yes",
+                        "position": 1,
+                    }
+                ]
+            }
+        },
+    )
+
+    decisions: Annotated[list[DecisionIn], Field(max_length=MOST_FEEDBACK)] = []
+    collaborations: Annotated[list[CollaborationIn], Field(max_length=MOST_FEEDBACK)] = []
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.decisions and not self.collaborations:
+            message = "give decisions, collaborations or both"
+            raise ValueError(message)
+        return self
+
+
+class FeedbackResponse(BaseModel):
+    """What was written."""
+
+    decisions: int
+    collaborations: int
+
+
 class ModelInfo(_Model):
     """The model behind a score."""
 

@@ -31,6 +31,8 @@ TIMEOUT = 60
 _AT_ONCE = os.cpu_count() or 1
 #: Seconds between two looks at the keys, the registry and the catalogue.
 REFRESH_SECONDS = 1.0
+#: How many processes answer; bentoml's own option for it is read by old services only.
+WORKERS = "REALREACH_WORKERS"
 #: Set where the service answers without keys, to this machine only.
 OPEN = "REALREACH_OPEN"
 
@@ -64,7 +66,12 @@ async def _keep_up() -> None:
 
 @bentoml.asgi_app(api, path=ROOT)
 @bentoml.asgi_app(review, path="/review")
-@bentoml.service(name="RealReach", traffic={"timeout": TIMEOUT}, logging={"access": {"enabled": False}})
+@bentoml.service(
+    name="RealReach",
+    traffic={"timeout": TIMEOUT},
+    logging={"access": {"enabled": False}},
+    workers=int(os.environ.get(WORKERS) or 1),
+)
 class RealReach:
     """Which micro-influencers are worth a brand's money. The endpoint is at /v1/, the analysts' page at /review/."""
 

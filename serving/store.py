@@ -1,4 +1,4 @@
-"""What the service writes: keys, their use, and who did what; in SQLite, or in PostgreSQL by REALREACH_DATABASE.
+"""What the service writes: keys, their use, feedback, who did what; in SQLite, or in PostgreSQL by REALREACH_DATABASE.
 
 Answers never wait for it: requests read copies in memory, and what they leave is written in the background.
 """
@@ -49,6 +49,28 @@ audit = sa.Table(
     sa.Column("who", sa.String(200), nullable=False),
     sa.Column("action", sa.String(50), nullable=False),
     sa.Column("about", sa.String(200), nullable=False),
+)
+
+
+feedback = sa.Table(
+    "feedback",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("tenant", sa.String(200), nullable=False, index=True),
+    sa.Column("received_at", sa.DateTime, nullable=False),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("row", sa.Text, nullable=False),
+)
+#: What was answered to writes that named themselves: asked again, they are answered the same and not written again.
+answered = sa.Table(
+    "answered",
+    metadata,
+    sa.Column("tenant", sa.String(200), primary_key=True),
+    sa.Column("path", sa.String(200), primary_key=True),
+    sa.Column("key", sa.String(200), primary_key=True),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("at", sa.DateTime, nullable=False),
 )
 
 

@@ -204,10 +204,10 @@ def service_environment(champion_home: Path, folder: Path) -> dict[str, str]:
         "BENTOML_HOME": str(folder / "bentoml"),
         "BENTOML_DO_NOT_TRACK": "True",
         "REALREACH_OPEN": "1",
+        "REALREACH_DATABASE": f"sqlite:///{folder / 'realreach.db'}",
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }
-    for elsewhere in ("MLFLOW_TRACKING_URI", "REALREACH_DATABASE"):
-        environment.pop(elsewhere, None)
+    environment.pop("MLFLOW_TRACKING_URI", None)
     return environment
 
 
@@ -233,9 +233,15 @@ def served(environment: dict[str, str], folder: Path) -> Iterator[tuple[str, sub
 
 
 @pytest.fixture(scope="session")
-def service_url(champion_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def service_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server of `service_url` keeps its database, `realreach.db`, and its log."""
+    return tmp_path_factory.mktemp("service")
+
+
+@pytest.fixture(scope="session")
+def service_url(champion_home: Path, service_folder: Path) -> Iterator[str]:
     """Address of a real server process with a tiny champion and the small catalogue."""
-    folder = tmp_path_factory.mktemp("service")
+    folder = service_folder
     with served(service_environment(champion_home, folder), folder) as (url, _):
         yield url
 
@@ -245,6 +251,14 @@ def own_server(champion_home: Path, tmp_path: Path) -> Iterator[tuple[str, subpr
     """Address and process of a server that the test may end."""
     with served(service_environment(champion_home, tmp_path), tmp_path) as one:
         yield one
+
+
+@pytest.fixture
+def two_workers(champion_home: Path, tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes], Path]]:
+    """Address, process and log of a server of two workers that the test may harm."""
+    environment = service_environment(champion_home, tmp_path) | {"REALREACH_WORKERS": "2"}
+    with served(environment, tmp_path) as (url, process):
+        yield url, process, tmp_path / "log.txt"
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 import gzip
 import json
 import logging
+import os
 import shutil
 import signal
 import socket
@@ -341,6 +342,39 @@ def test_a_signal_ends_the_server_and_what_it_started(
     process.send_signal(number)
     assert process.wait(30) == 0
     assert not [child for child in started if Path(f"/proc/{child}").exists()]
+
+
+def _workers(process: int) -> list[int]:
+    return [one for one in _children(process) if b"worker" in Path(f"/proc/{one}/cmdline").read_bytes()]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads who started whom from /proc")
+def test_a_killed_worker_costs_its_own_requests_and_is_replaced(
+    two_workers: tuple[str, subprocess.Popen[bytes], Path],
+) -> None:
+    url, process, log = two_workers
+
+    def until_begun(times: int) -> list[int]:
+        deadline = time.monotonic() + 90
+        while log.read_text().count("Completed async startup hook") < times or len(_workers(process.pid)) != 2:
+            assert time.monotonic() < deadline, log.read_text()[-2000:]
+            time.sleep(0.2)
+        return _workers(process.pid)
+
+    before = until_begun(2)
+    os.kill(before[0], signal.SIGKILL)
+    killed = last_failure = time.monotonic()
+    while time.monotonic() - killed < 6:
+        try:
+            httpx.get(f"{url}/v1/versions", timeout=10, trust_env=False).raise_for_status()
+        except httpx.HTTPError:
+            last_failure = time.monotonic()
+        time.sleep(0.05)
+    assert last_failure - killed < 5
+    after = until_begun(3)
+    assert before[1] in after
+    assert before[0] not in after
 
 
 @pytest.mark.slow
