@@ -9,7 +9,7 @@ import math
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -142,10 +142,25 @@ def shared_words(brief: str, texts: Sequence[str], rarity: Rarity, limit: int = 
     spans = {term: (position, length) for term, position, length in reversed([*_terms(words)]) if not term.isdigit()}
     found = []
     for text in texts:
-        counts = Counter(term for term in terms_of(text) if term in spans)
+        counts = _counted(words_of(text), spans)
         weights = {term: rarity.weight(term) ** 2 * (1 + math.log(count)) for term, count in counts.items()}
         found.append(_groups(words, spans, weights)[:limit])
     return found
+
+
+def _counted(words: Sequence[str], wanted: Container[str]) -> dict[str, int]:
+    """How often each term that is wanted occurs, in the order of `_terms`, without making all the others."""
+    folded = [fold(word) for word in words]
+    counts: dict[str, int] = {}
+    for word, plain in zip(words, folded, strict=True):
+        if word in wanted:
+            counts[word] = counts.get(word, 0) + 1
+        if plain in wanted and plain != word and len(plain) >= _LEAST_FOLDED:
+            counts[plain] = counts.get(plain, 0) + 1
+    for first, second in pairwise(folded):
+        if (pair := first + second) in wanted:
+            counts[pair] = counts.get(pair, 0) + 1
+    return counts
 
 
 def _groups(

@@ -92,8 +92,14 @@ def _engine(address: str) -> sa.Engine:
 
     @sa.event.listens_for(engine, "connect")
     def _set_up(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # the driver would begin transactions later than it is told to
         connection.execute("pragma journal_mode = wal")  # readers do not wait for a writer
         connection.execute("pragma synchronous = full")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(one: sa.Connection) -> None:
+        # who reads first and then writes would otherwise be refused, not made to wait, where another has written since
+        one.exec_driver_sql("begin immediate")
 
     return engine
 

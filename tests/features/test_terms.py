@@ -1,10 +1,12 @@
 import math
 import unicodedata
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features import terms
 from features.terms import STOP_WORDS, Rarity, fold, normalise, shared_words, terms_of, words_of
 
 TEXTS = [
@@ -78,3 +80,12 @@ def test_any_texts_share_words_of_the_brief_alone(brief: str, texts: list[str]) 
 @given(st.text(max_size=60))
 def test_composition_does_not_matter(text: str) -> None:
     assert terms_of(unicodedata.normalize("NFD", text)) == terms_of(unicodedata.normalize("NFC", text))
+
+
+def test_only_terms_that_are_wanted_are_counted_and_as_often() -> None:
+    words = words_of("Review mỹ phẩm, mypham my pham #MyPham cho da dầu; da dầu mụn")
+    every = Counter(term for term, _, _ in terms._terms(words))
+    wanted = {"mypham", "my", "mỹ", "pham", "dadau", "dầu", "absent"}
+    found = terms._counted(words, wanted)
+    assert found == {term: every[term] for term in every if term in wanted}
+    assert list(found) == [term for term in dict.fromkeys(term for term, _, _ in terms._terms(words)) if term in wanted]
