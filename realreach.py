@@ -1026,7 +1026,7 @@ def _benchmark_service(json: Path | None) -> None:
     figures = {}
     try:
         for section in benchmark_service(home() / "benchmark", progress=_say):
-            out.print(_figures_table(section.title, section.figures))
+            out.print(_figures_table(section.title, section.figures.rename_axis("what")))
             for note in section.notes:
                 _say(note)
             figures[section.name] = loads(section.figures.to_json(orient="index"))
