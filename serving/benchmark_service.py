@@ -8,6 +8,7 @@ is the model.
 """
 
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -15,10 +16,10 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,14 @@ def _free_port() -> int:
         return int(one.getsockname()[1])
 
 
+def _answers(port: int, path: str) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+    with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+        connection.request("GET", path)
+        return connection.getresponse().status == HTTPStatus.OK
+    return False
+
+
 @contextlib.contextmanager
 def running(
     command: Callable[[int], list[str]], ready: str, log: Path, environment: Mapping[str, str]
@@ -120,7 +129,7 @@ def running(
     try:
         deadline = time.monotonic() + _READY_SECONDS
         while True:
-            with contextlib.suppress(OSError), urllib.request.urlopen(url + ready, timeout=1):  # noqa: S310 - our own
+            if _answers(port, ready):
                 break
             if process.poll() is not None or time.monotonic() > deadline:
                 raise NotReadyError(f"{command(port)[2]} is not ready:\n{log.read_text(errors='replace')[-2000:]}")
@@ -203,9 +212,10 @@ def in_process(model: LoadedModel, body: bytes) -> dict[str, float]:
 
     def heads() -> object:
         rows = rows_of(parse(body, ScoreRequest).histories)
-        assert rows is not None  # noqa: S101 - no comments in these histories
-        histories = histories_of_rows(*rows, latest_knowledge_of(*rows, now), imported_at=now)
-        assert histories is not None  # noqa: S101 - nothing said twice in these histories
+        histories = rows and histories_of_rows(*rows, latest_knowledge_of(*rows, now), imported_at=now)
+        if not histories:
+            message = "these histories need frames"
+            raise ValueError(message)
         return model.model.assess(read_signals(histories, threads=1))
 
     def whole() -> object:
