@@ -152,8 +152,9 @@ def _where(frame: pd.DataFrame, wanted: pd.Series) -> pd.DataFrame:
     return frame if wanted.all() else frame[wanted]
 
 
-def _offsets(owner: pd.Series, creators: int) -> np.ndarray:
-    return owner.to_numpy().searchsorted(np.arange(creators + 1)).astype(np.int64)
+def offsets_of(owner: np.ndarray, creators: int) -> np.ndarray:
+    """`Events.offsets` of rows that stand by owner."""
+    return owner.searchsorted(np.arange(creators + 1)).astype(np.int64)
 
 
 def _events(
@@ -173,7 +174,7 @@ def _events(
         else pd.Series(None, index=range(len(frame)), dtype=TEXT)
         for name in texts
     }
-    return Events(_offsets(frame["owner"], creators), columns, words)
+    return Events(offsets_of(frame["owner"].to_numpy(), creators), columns, words)
 
 
 def _no_events(creators: int, columns: Sequence[str], texts: Sequence[str]) -> Events:
@@ -211,7 +212,7 @@ def _in_order(frame: pd.DataFrame, time: str, then: Sequence[str] = ()) -> pd.Da
     """Rows by owner, time and the texts `then`; texts are compared, and rows moved, only where they have to be."""
     owner, moment = frame["owner"].to_numpy(), _microseconds(frame[time])
     order = None
-    if not _ascending(owner, moment, ties=True):
+    if not ascending(owner, moment, ties=True):
         order = np.lexsort((moment, owner))
         owner, moment = owner[order], moment[order]
     if then:
@@ -226,7 +227,8 @@ def _in_order(frame: pd.DataFrame, time: str, then: Sequence[str] = ()) -> pd.Da
     return frame if order is None else frame.iloc[order]
 
 
-def _ascending(owner: np.ndarray, moment: np.ndarray, *, ties: bool) -> bool:
+def ascending(owner: np.ndarray, moment: np.ndarray, *, ties: bool) -> bool:
+    """Whether rows stand by owner and rise in time; `ties` says whether two may share a moment."""
     later = moment[1:] >= moment[:-1] if ties else moment[1:] > moment[:-1]
     return bool(((owner[1:] > owner[:-1]) | ((owner[1:] == owner[:-1]) & later)).all())
 
@@ -249,7 +251,7 @@ def _last_of_each_day(snapshots: pd.DataFrame) -> pd.DataFrame:
     """
     ordered = _in_order(snapshots, "observed_at")
     owner, day = ordered["owner"].to_numpy(), _microseconds(ordered["observed_at"]) // DAY_US
-    if _ascending(owner, day, ties=False):
+    if ascending(owner, day, ties=False):
         return ordered
     return ordered.groupby([owner, day], sort=False).last().reset_index(drop=True)
 

@@ -20,9 +20,11 @@ from features.histories import (
     SNAPSHOT_COUNTS,
     Events,
     Histories,
+    ascending,
     known_counts,
     no_audience,
     no_comments,
+    offsets_of,
 )
 from features.tables import TEXT
 
@@ -131,36 +133,26 @@ def _posts(posts: Rows, places: np.ndarray, known: int, imported: int) -> Events
             return None  # said twice
         rows = rows[np.argsort(observed[rows], kind="stable")]
         rows = np.array(list({keys[row]: row for row in rows.tolist()}.values()), dtype=np.int64)  # the last one stays
-    if not _ascending(owner[rows], published[rows]):
+    if not ascending(owner[rows], published[rows], ties=False):
         moments = published.tolist()
         rows = np.array(sorted(rows.tolist(), key=lambda row: (keys[row][0], moments[row], ids[row])), dtype=np.int64)
     columns = {"published_at": published[rows] / DAY_US, "observed_at": observed[rows] / DAY_US}
     columns |= {name: _numbers(posts.columns[name])[rows] for name in (*POST_COUNTS, "is_sponsored")}
     names = pd.Series([ids[row] for row in rows.tolist()], dtype=TEXT)
-    return Events(_offsets(owner[rows], places.size), columns, {"post_id": names})
+    return Events(offsets_of(owner[rows], places.size), columns, {"post_id": names})
 
 
 def _snapshots(snapshots: Rows, places: np.ndarray, known: int) -> Events | None:
     moment = _microseconds(snapshots.columns["observed_at"])
     owner = np.repeat(places, snapshots.counts)
     rows = np.arange(moment.size)
-    if not _ascending(owner, moment):
+    if not ascending(owner, moment, ties=False):
         rows = np.lexsort((moment, owner))
         owner, moment = owner[rows], moment[rows]
-    if not _ascending(owner, moment // DAY_US):
+    if not ascending(owner, moment // DAY_US, ties=False):
         return None  # several snapshots of one day
     seen = moment <= known
     rows, owner, moment = rows[seen], owner[seen], moment[seen]
     columns = {"observed_at": moment / DAY_US}
     columns |= {name: _numbers(snapshots.columns[name])[rows] for name in SNAPSHOT_COUNTS}
-    return Events(_offsets(owner, places.size), columns)
-
-
-def _ascending(owner: np.ndarray, moment: np.ndarray) -> bool:
-    """Whether rows stand by owner and rise in time, none at the same moment."""
-    same = owner[1:] == owner[:-1]
-    return bool(((owner[1:] > owner[:-1]) | (same & (moment[1:] > moment[:-1]))).all())
-
-
-def _offsets(owner: np.ndarray, creators: int) -> np.ndarray:
-    return owner.searchsorted(np.arange(creators + 1)).astype(np.int64)
+    return Events(offsets_of(owner, places.size), columns)

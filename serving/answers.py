@@ -12,7 +12,7 @@ from features.histories import latest_knowledge, make_histories
 from features.rows import histories_of_rows, latest_knowledge_of
 from features.tables import TableError, Tables, check_tables
 from serving.briefs import Brief
-from serving.catalogue import Catalogue, Filters
+from serving.catalogue import Catalogue
 from serving.models import LoadedModel
 from serving.ranking import lookalikes, shortlist, shortlist_of
 from serving.reports import creator_response, fit_response, recommend_response, score_response
@@ -21,7 +21,6 @@ from serving.schemas import (
     CreatorResponse,
     FitRequest,
     FitResponse,
-    History,
     LookalikesRequest,
     RecommendRequest,
     RecommendResponse,
@@ -102,15 +101,14 @@ def find_lookalikes(request: LookalikesRequest, catalogue: Catalogue, language: 
     """
     _require_there(request.creator_ids, catalogue, "LookalikesRequest")
     language = request.language or language
-    filters = Filters.model_validate(request.filters.model_dump())
-    found = lookalikes(catalogue, request.creator_ids, filters, k=request.k, language=language)
+    found = lookalikes(catalogue, request.creator_ids, request.filters, k=request.k, language=language)
     return _answer(lambda: recommend_response(catalogue, found, words_for(language)))
 
 
 def fit_creators(
     request: FitRequest,
     catalogue: Catalogue,
-    model: LoadedModel | None,
+    model: LoadedModel,
     ranker: FitModel | None,
     now: pd.Timestamp,
     language: Language = "en",
@@ -124,10 +122,7 @@ def fit_creators(
     """
     language = request.language or language
     if request.histories:
-        if model is None:
-            message = "histories need a model to score with"
-            raise ValueError(message)
-        among = catalogue.beside(_frame_of(request, request.histories, model, now))
+        among = catalogue.beside(_frame_of(request, model, now))
         ids = [history.creator.creator_id for history in request.histories]
     else:
         _require_there(request.creator_ids, catalogue, "FitRequest")
@@ -138,7 +133,7 @@ def fit_creators(
     return _answer(lambda: fit_response(among, found, words_for(language)))
 
 
-def _frame_of(request: FitRequest, histories: list[History], model: LoadedModel, now: pd.Timestamp) -> pd.DataFrame:
+def _frame_of(request: FitRequest, model: LoadedModel, now: pd.Timestamp) -> pd.DataFrame:
     tables = _checked(request)
     as_of = pd.Timestamp(request.as_of) if request.as_of else latest_knowledge(tables, now)
     return score_tables(tables, model, as_of, imported_at=now)

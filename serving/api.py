@@ -94,10 +94,6 @@ def language_of(request: Request) -> Language:
     return "vi" if found == "vi" else "en"
 
 
-def _said(answer: BaseModel, headers: dict[str, str] | None = None) -> Response:
-    return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
-
-
 def _read(request: Request, answer: BaseModel) -> Response:
     """An answer that may be kept: whoever has it already is told so."""
     body = answer.model_dump_json().encode()
@@ -129,7 +125,7 @@ async def _answer(
 
     def work() -> Response:
         try:
-            return _said(make(parse(body, kind)))
+            return Response(make(parse(body, kind)).model_dump_json(), media_type="application/json")
         except (ValidationError, RepeatedKeyError) as error:
             return refused(error)
 

@@ -51,7 +51,13 @@ def load() -> Loaded:
 
 
 def _warm(model: LoadedModel) -> None:
-    """Score a history once: a model that cannot is not served, and the first request does not wait."""
+    """Score a history once, so that the first request does not wait.
+
+    Raises
+    ------
+    ModelMismatchError
+        Where the model cannot: whatever keeps it from scoring, it is not served.
+    """
     now = pd.Timestamp("2026-01-10", tz="UTC")
     creators = pd.DataFrame({"creator_id": ["warm"], "platform": "instagram", "followers": [1_000]})
     posts = pd.DataFrame(
@@ -64,7 +70,11 @@ def _warm(model: LoadedModel) -> None:
         }
     )
     tables = check_tables({"creators": creators, "posts": posts})
-    score_rows(make_histories(tables, now, imported_at=now), model, lambda: tables, imported_at=now)
+    try:
+        score_rows(make_histories(tables, now, imported_at=now), model, lambda: tables, imported_at=now)
+    except Exception as error:
+        message = f"version {model.version} of {model.name} cannot score: {error}"
+        raise ModelMismatchError(message) from error
 
 
 def _with_models(loaded: Loaded) -> Loaded:
@@ -140,10 +150,10 @@ class Current:
         if self._seen == now:
             return False
         before = self._seen or (None, None)
-        self._seen = now
         if champions != before[0]:
             self.loaded = _with_models(self.loaded)
         if stamps != before[1]:
             self.loaded = _with_catalogue(self.loaded)
+        self._seen = now  # not before: what broke off is tried again
         gc.freeze()  # what was loaded stays out of collections, which over it were the tail of the latency
         return True

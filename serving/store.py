@@ -1,6 +1,7 @@
 """What the service writes: keys, their use, feedback, who did what; in SQLite, or in PostgreSQL by REALREACH_DATABASE.
 
-Answers never wait for it: requests read copies in memory, and what they leave is written in the background.
+Scoring and reading never wait for it: keys are read from a copy in memory, and their use is written in the background.
+Whoever leaves something waits until it is written.
 """
 
 import logging
@@ -50,8 +51,6 @@ audit = sa.Table(
     sa.Column("action", sa.String(50), nullable=False),
     sa.Column("about", sa.String(200), nullable=False),
 )
-
-
 feedback = sa.Table(
     "feedback",
     metadata,
@@ -93,7 +92,7 @@ def _engine(address: str) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def _set_up(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # the driver would begin transactions later than it is told to
-        connection.execute("pragma journal_mode = wal")  # readers do not wait for a writer
+        connection.execute("pragma journal_mode = wal")  # a commit is one write, and a killed process leaves no half
         connection.execute("pragma synchronous = full")
 
     @sa.event.listens_for(engine, "begin")
@@ -106,7 +105,7 @@ def _engine(address: str) -> sa.Engine:
 
 @cache
 def _prepared(address: str) -> sa.Engine:
-    """The engine, its tables there; made anew where that failed."""
+    """The engine with its tables there; a failure is not remembered, and the next call tries again."""
     engine = _engine(address)
     metadata.create_all(engine)
     return engine

@@ -105,6 +105,15 @@ def test_keys_hold_while_the_database_cannot_be_used(own_store: Path, monkeypatc
 
 
 def test_every_operation_names_its_scope() -> None:
+    assert {one.path: one.scope for one in OPERATIONS} == {
+        "/score": "score",
+        "/recommend": "read",
+        "/fit": "score",
+        "/lookalikes": "read",
+        "/feedback": "write",
+        "/creators/{creator_id}": "read",
+        "/versions": "read",
+    }
     for method, path, scope in PROTECTED:
         assert scope_needed(path) == scope, (method, path)
 

@@ -13,7 +13,8 @@ import httpx
 import pandas as pd
 import pytest
 
-from serving.current import Current
+from serving import current as current_module
+from serving.current import Current, Loaded
 from training import runs, tracking
 from training.config import AuthenticityConfig
 
@@ -86,6 +87,41 @@ def test_a_corrupt_model_is_refused_and_the_old_one_stays(
     score_frame.head(2).to_parquet(catalogue, index=False)
     assert current.refresh()
     assert (len(current.loaded.catalogue or ()), current.loaded.catalogue_trouble) == (2, "")
+
+
+def test_what_breaks_off_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([OSError("the registry went away"), Loaded(model_trouble="tried")])
+
+    def look(_: Loaded) -> Loaded:
+        found = next(looks)
+        if isinstance(found, OSError):
+            raise found
+        return found
+
+    monkeypatch.setattr(current_module, "_champions", lambda: (2,))
+    monkeypatch.setattr(current_module, "_stamps", lambda: ())
+    monkeypatch.setattr(current_module, "_with_models", look)
+    current = Current(_seen=((1,), ()))
+    with pytest.raises(OSError, match="went away"):
+        current.refresh()
+    assert current.refresh()
+    assert current.loaded.model_trouble == "tried"
+    assert not current.refresh()
+
+
+def test_a_model_that_cannot_score_is_refused(
+    champion_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: object, **__: object) -> None:
+        raise RuntimeError("no tree")
+
+    monkeypatch.setenv("REALREACH_HOME", str(champion_home))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("REALREACH_CATALOGUE", str(tmp_path / "none.parquet"))
+    monkeypatch.setattr(current_module, "score_rows", breaks)
+    loaded = current_module.load()
+    assert loaded.model is None
+    assert "version 1 of authenticity cannot score: no tree" in loaded.model_trouble
 
 
 class _Asking(threading.Thread):
