@@ -2,9 +2,10 @@
 
 import json
 import logging
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from hashlib import sha256
 from importlib.metadata import version
 from typing import Any, TypeVar
@@ -14,25 +15,31 @@ import anyio.to_thread
 import pandas as pd
 from babel import negotiate_locale
 from pydantic import BaseModel, ValidationError
+from sqlalchemy import Connection
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route, compile_path
 
 from features.signals import registry_hash
 from serving.answers import find_lookalikes, fit_creators, recommend_creators, score_histories, show_creator
 from serving.current import Current, Loaded
+from serving.jobs import JobNotDoneError, UnknownJobError, erase, list_jobs, result, show_job, submit
 from serving.keys import Key
 from serving.keys import Scope as KeyScope
 from serving.limits import RETRY_AFTER
-from serving.problems import FieldProblem, problem, refusal
+from serving.problems import FieldProblem, answer, mistakes, problem
 from serving.schemas import (
     CreatorResponse,
     FeedbackRequest,
     FeedbackResponse,
     FitRequest,
     FitResponse,
+    JobLine,
+    JobRequest,
+    JobResponse,
+    JobsResponse,
     LookalikesRequest,
     RecommendRequest,
     RecommendResponse,
@@ -54,6 +61,8 @@ ROOT = "/v1"
 #: Largest body that is answered on the event loop: for a history or two a thread would cost more than it gives; more
 #: would keep all others waiting.
 ON_THE_LOOP = 128 * 1024
+#: Media type of the result of a job: a line of JSON a history.
+NDJSON = "application/x-ndjson"
 _LONGEST_KEY = 200
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
@@ -114,7 +123,7 @@ def refused(error: ValidationError | RepeatedKeyError) -> Response:
         log.info("Refused a body: a repeated key")
         return problem("invalid_json", "an object of the body names a key twice; name every key once")
     log.info("Refused a %s: %d problems", error.title, error.error_count())
-    return refusal(error)
+    return answer(mistakes(error))
 
 
 async def _answer(
@@ -188,30 +197,111 @@ def _caller(request: Request) -> tuple[str, str]:
     return ("default", "open") if key is None else (key.tenant, f"key {key.id}")
 
 
-async def _feedback(request: Request) -> Response:
+async def _write(
+    request: Request, kind: type[T], write: Callable[[T, str, str], Callable[[Connection], BaseModel]]
+) -> str | Response:
+    """Read the body of a request and write what it says, once; the answer's JSON, or why nothing was written.
+
+    Parameters
+    ----------
+    write : callable
+        Given the body, the tenant and who asks: what writes it in a transaction and answers.
+    """
     tenant, who = _caller(request)
     body, key = await request.body(), request.headers.get("idempotency-key", "").strip()
     if len(key) > _LONGEST_KEY:
         field = FieldProblem(path="Idempotency-Key", message=f"at most {_LONGEST_KEY} characters", kind="header")
         return problem("invalid_request", "the Idempotency-Key is too long", [field])
 
-    def work() -> Response:
+    def work() -> str | Response:
         try:
-            left = parse(body, FeedbackRequest)
-            answer = write_once(
-                tenant, request.url.path, key, body, partial(leave_feedback, tenant=tenant, who=who, request=left)
-            )
+            return write_once(tenant, request.url.path, key, body, write(parse(body, kind), tenant, who))
         except (ValidationError, RepeatedKeyError) as error:
             return refused(error)
         except OtherBodyError:
             return problem("idempotency_conflict", "send another Idempotency-Key with another body")
         except StoreError as error:
-            log.warning("feedback is not written: %s", error)
-            said = "nothing was written; scoring and reading go on, send the same again later"
-            return problem("store_unavailable", said, headers={"retry-after": str(RETRY_AFTER)})
-        return Response(answer, 201, media_type="application/json")
+            return _unavailable(error)
 
     return await anyio.to_thread.run_sync(work, limiter=request.app.state.limiter)
+
+
+def _unavailable(error: StoreError) -> Response:
+    log.warning("%s", error)
+    said = "the database cannot be used; nothing was written, and scoring and reading go on: send the same again later"
+    return problem("store_unavailable", said, headers={"retry-after": str(RETRY_AFTER)})
+
+
+async def _feedback(request: Request) -> Response:
+    said = await _write(
+        request,
+        FeedbackRequest,
+        lambda left, tenant, who: partial(leave_feedback, tenant=tenant, who=who, request=left),
+    )
+    return Response(said, 201, media_type="application/json") if isinstance(said, str) else said
+
+
+async def _submit(request: Request) -> Response:
+    loaded, language = _loaded(request), language_of(request)
+    if loaded.model is None:
+        return problem("no_model", loaded.model_trouble)
+    said = await _write(
+        request,
+        JobRequest,
+        lambda body, tenant, who: partial(submit, tenant=tenant, who=who, request=body, language=language),
+    )
+    if not isinstance(said, str):
+        return said
+    headers = {"location": f"{ROOT}/jobs/{json.loads(said)['id']}", "retry-after": str(RETRY_AFTER)}
+    return Response(said, 202, headers, media_type="application/json")
+
+
+async def _of_job(request: Request, work: Callable[[], Response]) -> Response:
+    """Answer from the database, away from the event loop."""
+    try:
+        return await anyio.to_thread.run_sync(work, limiter=request.app.state.limiter)
+    except UnknownJobError:
+        return problem("unknown_job", "you have no job of this id, or its time is over; GET /v1/jobs lists yours")
+    except JobNotDoneError:
+        said = "ask GET /v1/jobs/{id} until its state is done"
+        return problem("job_not_done", said, headers={"retry-after": str(RETRY_AFTER)})
+    except StoreError as error:
+        return _unavailable(error)
+
+
+async def _jobs(request: Request) -> Response:
+    tenant, _ = _caller(request)
+    return await _of_job(request, lambda: _read(request, list_jobs(tenant)))
+
+
+async def _job(request: Request) -> Response:
+    tenant, _ = _caller(request)
+    return await _of_job(request, lambda: _read(request, show_job(tenant, request.path_params["job_id"])))
+
+
+async def _erase_job(request: Request) -> Response:
+    tenant, who = _caller(request)
+
+    def work() -> Response:
+        erase(tenant, who, request.path_params["job_id"])
+        return Response(status_code=204)
+
+    return await _of_job(request, work)
+
+
+async def _result(request: Request) -> Response:
+    tenant, _ = _caller(request)
+
+    def work() -> Response:
+        parts = result(tenant, request.path_params["job_id"])
+        return StreamingResponse(_streamed(parts), media_type=NDJSON)
+
+    return await _of_job(request, work)
+
+
+async def _streamed(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+    while (part := await anyio.to_thread.run_sync(next, parts, None)) is not None:
+        yield part
 
 
 async def _creator(request: Request) -> Response:
@@ -251,7 +341,8 @@ class Operation:
     ----------
     path : str
         Under the mount, parameters in braces.
-    answer : type of BaseModel
+    answer : type of BaseModel, optional
+        None where the answer has no body.
     body : type of BaseModel, optional
     problems : tuple of str
         Codes of the problems that it may answer with, besides those of every address.
@@ -260,7 +351,9 @@ class Operation:
     scope : {"read", "score", "write", "admin"}
         What a key needs to ask for it.
     status : int
-        Of an answer; 201 where something is written, which an Idempotency-Key keeps from being written twice.
+        Of an answer; 201 and 202 where something is written, which an Idempotency-Key keeps from being written twice.
+    media_type : str
+        Of the answer.
     """
 
     method: str
@@ -268,14 +361,26 @@ class Operation:
     name: str
     summary: str
     handler: Callable[[Request], Awaitable[Response]]
-    answer: type[BaseModel]
+    answer: type[BaseModel] | None
     body: type[BaseModel] | None = None
     problems: tuple[str, ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
     scope: KeyScope = "read"
     status: int = 200
+    media_type: str = "application/json"
+
+    @property
+    def route(self) -> str:
+        """Its path as Starlette routes it: ids of creators may hold slashes."""
+        return self.path.replace("{creator_id}", "{creator_id:path}")
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """What paths under the mount are its own."""
+        return compile_path(self.route)[0]
 
 
+_JOB_ID = (("job_id", "Id of a job, as POST /v1/jobs answered it."),)
 OPERATIONS = (
     Operation(
         "POST",
@@ -332,6 +437,63 @@ OPERATIONS = (
         status=201,
     ),
     Operation(
+        "POST",
+        "/jobs",
+        "submit_job",
+        "Score up to 5,000 histories in the background",
+        _submit,
+        JobResponse,
+        JobRequest,
+        ("no_model", "idempotency_conflict", "store_unavailable"),
+        scope="score",
+        status=202,
+    ),
+    Operation(
+        "GET",
+        "/jobs",
+        "jobs",
+        "Your jobs of the last seven days, the newest first, at most a hundred",
+        _jobs,
+        JobsResponse,
+        problems=("store_unavailable",),
+        scope="score",
+    ),
+    Operation(
+        "GET",
+        "/jobs/{job_id}",
+        "job",
+        "How far a job is",
+        _job,
+        JobResponse,
+        problems=("unknown_job", "store_unavailable"),
+        parameters=_JOB_ID,
+        scope="score",
+    ),
+    Operation(
+        "GET",
+        "/jobs/{job_id}/result",
+        "job_result",
+        "Reports of a job that is done, a line of JSON a history, in the order of the request",
+        _result,
+        JobLine,
+        problems=("unknown_job", "job_not_done", "store_unavailable"),
+        parameters=_JOB_ID,
+        scope="score",
+        media_type=NDJSON,
+    ),
+    Operation(
+        "DELETE",
+        "/jobs/{job_id}",
+        "erase_job",
+        "Stop a job, and erase it, its histories and its result",
+        _erase_job,
+        None,
+        problems=("unknown_job", "store_unavailable"),
+        parameters=_JOB_ID,
+        scope="score",
+        status=204,
+    ),
+    Operation(
         "GET",
         "/creators/{creator_id}",
         "creator",
@@ -350,21 +512,16 @@ def scope_needed(path: str) -> KeyScope:
     if not path.startswith(f"{ROOT}/"):
         return "read" if path.startswith("/review") or path == "/metrics" else "admin"
     inner = path.removeprefix(ROOT)
-    return next((one.scope for one in OPERATIONS if one.path == inner or _starts(inner, one.path)), "read")
+    return next((one.scope for one in OPERATIONS if one.pattern.match(inner)), "read")
 
 
 async def _elsewhere(request: Request) -> Response:
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    allowed = [one.method for one in OPERATIONS if one.path.partition("{")[0] == path or _starts(path, one.path)]
+    allowed = [one.method for one in OPERATIONS if one.pattern.match(path)]
     if allowed:
         said = f"this address answers {', '.join(allowed)}"
         return problem("method_not_allowed", said, headers={"allow": ", ".join(allowed)})
     return problem("not_found", "the endpoint has no such address; /docs lists them all")
-
-
-def _starts(path: str, pattern: str) -> bool:
-    start, brace, _ = pattern.partition("{")
-    return bool(brace) and path.startswith(start) and len(path) > len(start)
 
 
 async def _broken(_: Request, error: Exception) -> Response:
@@ -379,10 +536,7 @@ async def _refused_by_http(request: Request, _: Exception) -> Response:
 
 def make_api(current: Current) -> Starlette:
     """Make the endpoint; `app.state.limiter`, a limiter of anyio, may be set later to share threads."""
-    routes = [
-        Route(one.path.replace("{creator_id}", "{creator_id:path}"), one.handler, methods=[one.method])
-        for one in OPERATIONS
-    ]
+    routes = [Route(one.route, one.handler, methods=[one.method]) for one in OPERATIONS]
     app = Starlette(
         routes=[*routes, Route("/{path:path}", _elsewhere, methods=_METHODS)],
         exception_handlers={HTTPException: _refused_by_http, 500: _broken},

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from serving.api import OPERATIONS, ROOT, Operation
+from serving.api import NDJSON, OPERATIONS, ROOT, Operation
 from serving.problems import CODES, MEDIA_TYPE, Problem
 
 _REF = "#/components/schemas/{model}"
@@ -42,6 +42,18 @@ def _problems(operation: Operation) -> dict[str, Any]:
     }
 
 
+def _is_read(operation: Operation) -> bool:
+    """Whether its answer is one document, which carries an ETag."""
+    return operation.method == "GET" and operation.media_type == "application/json"
+
+
+def _content(operation: Operation) -> dict[str, Any]:
+    if operation.media_type == NDJSON:
+        lines = f"Lines, each the JSON of a {operation.answer.__name__ if operation.answer else ''}."
+        return {"schema": {"type": "string", "description": lines}}
+    return {"schema": _of(operation.answer)} if operation.answer else {}
+
+
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
     path = [
         {"name": name, "in": "path", "required": True, "description": about, "schema": {"type": "string"}}
@@ -66,18 +78,18 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         "description": "A name of this write: sent again with the same body, it is answered the same and written once.",
         "schema": {"type": "string", "maxLength": 200},
     }
-    own = [known] if operation.method == "GET" else [named] if operation.status == 201 else []
+    own = [known] if _is_read(operation) else [named] if operation.status in (201, 202) else []
     return [*path, language, *own]
 
 
 def _described(operation: Operation) -> dict[str, Any]:
-    answers: dict[str, Any] = {
-        str(operation.status): {
-            "description": "The answer.",
-            "content": {"application/json": {"schema": _of(operation.answer)}},
-        }
-    }
-    if operation.method == "GET":
+    answered: dict[str, Any] = {"description": "The answer."}
+    if operation.answer:
+        answered["content"] = {operation.media_type: _content(operation)}
+    answers = {str(operation.status): answered}
+    if operation.status == 202:
+        answered["headers"] = {"Location": {"schema": {"type": "string"}}, "Retry-After": _RETRY}
+    if _is_read(operation):
         answers["200"]["headers"] = {"ETag": {"schema": {"type": "string"}}}
         answers["304"] = {"description": "The answer at hand still holds."}
     described: dict[str, Any] = {
@@ -100,7 +112,7 @@ def _described(operation: Operation) -> dict[str, Any]:
 def specification() -> dict[str, Any]:
     """The OpenAPI document."""
     bodies = dict.fromkeys(one.body for one in OPERATIONS if one.body)
-    answers = dict.fromkeys([*(one.answer for one in OPERATIONS), Problem])
+    answers = dict.fromkeys([*(one.answer for one in OPERATIONS if one.answer), Problem])
     models = [*((body, "validation") for body in bodies), *((answer, "serialization") for answer in answers)]
     _, schemas = models_json_schema(models, ref_template=_REF)  # type: ignore[arg-type]
     paths: dict[str, Any] = {}

@@ -17,8 +17,10 @@ CODES: dict[str, tuple[int, str]] = {
     "not_local": (403, "Only this machine is answered"),
     "not_found": (404, "There is nothing at this address"),
     "unknown_creator": (404, "The catalogue has no such creator"),
+    "unknown_job": (404, "There is no such job"),
     "method_not_allowed": (405, "This address answers another method"),
     "idempotency_conflict": (409, "This Idempotency-Key was used for another body"),
+    "job_not_done": (409, "The job is not done"),
     "body_too_large": (413, "The body is too large"),
     "unsupported_media_type": (415, "The body is not of a type that is read"),
     "rate_limited": (429, "This key asks too often"),
@@ -58,17 +60,10 @@ class Problem(BaseModel):
     more: int = Field(description="How many fields are left out of `errors`.")
 
 
-def problem(
-    code: str,
-    detail: str,
-    errors: Iterable[FieldProblem] = (),
-    *,
-    more: int = 0,
-    headers: dict[str, str] | None = None,
-) -> JSONResponse:
-    """Answer with an error; `code` is one of `CODES`."""
+def describe(code: str, detail: str, errors: Iterable[FieldProblem] = (), *, more: int = 0) -> Problem:
+    """Describe an error; `code` is one of `CODES`."""
     status, title = CODES[code]
-    body = Problem(
+    return Problem(
         type=f"urn:realreach:problem:{code}",
         title=title,
         status=status,
@@ -77,7 +72,18 @@ def problem(
         errors=list(errors),
         more=more,
     )
-    return JSONResponse(body.model_dump(), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def answer(found: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
+    """Answer with an error."""
+    return JSONResponse(found.model_dump(), status_code=found.status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def problem(
+    code: str, detail: str, errors: Iterable[FieldProblem] = (), *, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    """Answer with an error; `code` is one of `CODES`."""
+    return answer(describe(code, detail, errors), headers)
 
 
 def _short(text: str) -> str:
@@ -99,12 +105,12 @@ def _field(error: Any) -> FieldProblem:
     return FieldProblem(path=pointer(error["loc"]), message=_short(error["msg"]), kind=error["type"])
 
 
-def refusal(error: ValidationError) -> JSONResponse:
+def mistakes(error: ValidationError) -> Problem:
     """What is wrong with a request: at most `MOST_DETAILS` fields, and in `more` how many are left out."""
     count = error.error_count()
     listed = error.errors(include_url=False, include_context=False, include_input=False) if count <= MOST_LISTED else []
     if count == 1 and listed and listed[0]["type"] == "json_invalid":
-        return problem("invalid_json", _short(listed[0]["msg"]))
+        return describe("invalid_json", _short(listed[0]["msg"]))
     fields = [_field(one) for one in listed[:MOST_DETAILS]]
     said = f"{count} field{'s' if count > 1 else ''} of the {error.title} cannot be read"
-    return problem("invalid_request", said, fields, more=count - len(fields))
+    return describe("invalid_request", said, fields, more=count - len(fields))

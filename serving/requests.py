@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from features.histories import POST_COUNTS, PROFILE_COUNTS, SNAPSHOT_COUNTS
-from features.rows import Rows
+from features.rows import Rows, latest_knowledge_of
 from features.tables import CONTRACT, REQUIRED_TABLES, Problem, TableError, Tables
 from serving.schemas import History
 
@@ -50,6 +50,15 @@ def rows_of(histories: Sequence[History]) -> tuple[Rows, Rows, Rows] | None:
     """Creators, posts and snapshots of the histories of a request; None where there are comments or accounts too."""
     if any(history.comments or history.audience for history in histories):
         return None
+    return _counted(histories)
+
+
+def latest_known(histories: Sequence[History], now: pd.Timestamp) -> pd.Timestamp:
+    """Last moment that something in the histories was observed, as `features.histories.latest_knowledge` tells it."""
+    return now if any(history.audience for history in histories) else latest_knowledge_of(*_counted(histories), now)
+
+
+def _counted(histories: Sequence[History]) -> tuple[Rows, Rows, Rows]:
     creators, posts, snapshots = (
         _rows_of([_rows(history, table) for history in histories], names) for table, names in _ROW_COLUMNS.items()
     )

@@ -8,10 +8,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from serving.briefs import LONGEST_BRIEF, Wishes
 from serving.catalogue import Filters, Platform, SharedCount
+from serving.problems import Problem
 from serving.words import Language
 
 #: Histories of one request.
 MOST_HISTORIES = 100
+#: Histories of one job; a body of this size is reached first where they are long.
+MOST_JOB_HISTORIES = 5_000
 #: Rows of one table of one history: two thousand posts a year for five years, and their comments.
 MOST_POSTS, MOST_SNAPSHOTS, MOST_COMMENTS, MOST_ACCOUNTS = 10_000, 20_000, 100_000, 100_000
 #: Creators that one answer ranks.
@@ -176,6 +179,7 @@ _EXAMPLE_HISTORY: dict[str, JsonValue] = {
         {"observed_at": "2026-01-09T00:00:00Z", "followers": 23_400},
     ],
 }
+_EXAMPLE_HISTORIES: dict[str, JsonValue] = {"histories": [_EXAMPLE_HISTORY], "as_of": "2026-01-10T00:00:00Z"}
 
 
 def _require_distinct(histories: Sequence[History]) -> None:
@@ -187,15 +191,7 @@ def _require_distinct(histories: Sequence[History]) -> None:
             raise ValueError(message)
 
 
-class ScoreRequest(_Model):
-    """Histories to score, at most 100."""
-
-    model_config = ConfigDict(
-        title="ScoreRequest",
-        json_schema_extra={"example": {"histories": [_EXAMPLE_HISTORY], "as_of": "2026-01-10T00:00:00Z"}},
-    )
-
-    histories: Annotated[list[History], Field(min_length=1, max_length=MOST_HISTORIES)]
+class _Histories(_Model):
     as_of: Time | None = Field(
         default=None,
         description=(
@@ -209,6 +205,27 @@ class ScoreRequest(_Model):
         "creator; without it, `checked` is empty and everything else is the same.",
     )
     language: Asked = None
+
+
+class ScoreRequest(_Histories):
+    """Histories to score, at most 100."""
+
+    model_config = ConfigDict(title="ScoreRequest", json_schema_extra={"example": _EXAMPLE_HISTORIES})
+
+    histories: Annotated[list[History], Field(min_length=1, max_length=MOST_HISTORIES)]
+
+    @model_validator(mode="after")
+    def _creators_are_distinct(self) -> Self:
+        _require_distinct(self.histories)
+        return self
+
+
+class JobRequest(_Histories):
+    """Histories to score in the background, at most 5,000; what /score takes, and more of it."""
+
+    model_config = ConfigDict(title="JobRequest", json_schema_extra={"example": _EXAMPLE_HISTORIES})
+
+    histories: Annotated[list[History], Field(min_length=1, max_length=MOST_JOB_HISTORIES)]
 
     @model_validator(mode="after")
     def _creators_are_distinct(self) -> Self:
@@ -528,6 +545,38 @@ class FitResponse(_ReadBrief):
     """How well creators suit a brief, in the order of the request."""
 
     creators: list[Fit]
+
+
+class JobResponse(_Model):
+    """How far a job is."""
+
+    id: str
+    state: Literal["waiting", "running", "done"]
+    histories: int
+    scored: int = Field(description="Histories that have a report.")
+    refused: int = Field(description="Histories that could not be read; the result says why, each in its line.")
+    received_at: Time
+    finished_at: Time | None
+    as_of: Time
+    kept_until: Time = Field(description="When it and its result are erased; DELETE does so at once.")
+
+
+class JobsResponse(_Model):
+    """Jobs that are kept, the newest first."""
+
+    jobs: list[JobResponse]
+
+
+class JobLine(_Model):
+    """A line of a result: the report of one history, or what was wrong with it."""
+
+    index: int = Field(description="Place of the history in the request, from 0.")
+    creator_id: str
+    report: Report | None
+    problem: Problem | None = Field(description="Why there is no report; its paths begin at the history.")
+    model: ModelInfo | None
+    simulated: bool | None
+    notice: str
 
 
 class VersionInfo(_Model):

@@ -16,6 +16,7 @@ import features  # noqa: F401 - a bento packs what its service imports at module
 from serving.access import Access, Keyring
 from serving.api import ROOT, make_api, scope_needed
 from serving.current import Current
+from serving.job_worker import JobWorker
 from serving.limits import BodyLimit, FrontDoor, Places, WorkLimit
 from serving.openapi import specification
 from serving.review.app import make_review_app
@@ -82,6 +83,7 @@ class RealReach:
         current.start()
         api.state.limiter = review.state.limiter = anyio.CapacityLimiter(_AT_ONCE)
         self._keeping_up: asyncio.Task[None] | None = None
+        self._jobs = JobWorker(lambda: current.loaded.model, lambda: places.taken > 0)
 
     async def __is_ready__(self) -> bool:
         """Whether there is anything to answer with."""
@@ -93,10 +95,12 @@ class RealReach:
         gc.collect()
         gc.freeze()
         self._keeping_up = asyncio.create_task(_keep_up())
+        self._jobs.start()
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     async def end(self) -> None:
-        """Stop looking for new models."""
+        """Stop looking for new models, and give back what is in work of jobs."""
+        await anyio.to_thread.run_sync(self._jobs.stop)
         if self._keeping_up:
             self._keeping_up.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""What the service writes: keys, their use, feedback, who did what; in SQLite, or in PostgreSQL by REALREACH_DATABASE.
+"""What the service writes: keys, feedback, jobs, who did what; in SQLite, or in PostgreSQL by REALREACH_DATABASE.
 
 Scoring and reading never wait for it: keys are read from a copy in memory, and their use is written in the background.
 Whoever leaves something waits until it is written.
@@ -70,6 +70,31 @@ answered = sa.Table(
     sa.Column("digest", sa.String(64), nullable=False),
     sa.Column("answer", sa.Text, nullable=False),
     sa.Column("at", sa.DateTime, nullable=False),
+)
+#: Batches that are scored in the background, and their parts: histories go in compressed and are wiped when scored.
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("tenant", sa.String(200), nullable=False, index=True),
+    sa.Column("received_at", sa.DateTime, nullable=False),
+    sa.Column("as_of", sa.DateTime, nullable=False),
+    sa.Column("checks", sa.Boolean, nullable=False),
+    sa.Column("language", sa.String(10), nullable=False),
+    sa.Column("histories", sa.Integer, nullable=False),
+)
+job_parts = sa.Table(
+    "job_parts",
+    metadata,
+    sa.Column("job_id", sa.String(32), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("histories", sa.LargeBinary),
+    sa.Column("lines", sa.LargeBinary),
+    sa.Column("scored", sa.Integer, nullable=False, default=0),
+    sa.Column("refused", sa.Integer, nullable=False, default=0),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("claimed_at", sa.DateTime),
+    sa.Column("done_at", sa.DateTime, index=True),
 )
 
 

@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 
 from features.evidence import GROUP_OF
-from features.tables import HEADS
+from features.tables import HEADS, check_tables
 from serving.catalogue import Catalogue, check_scores
+from training.simulation import simulate_creators
 
 AS_OF = pd.Timestamp("2026-01-10", tz="UTC")
 
@@ -283,3 +284,32 @@ def serve_closed(champion_home: Path) -> Iterator[Callable[[Path], str]]:
             return stack.enter_context(served(environment, folder))[0]
 
         yield serve
+
+
+@pytest.fixture(scope="session")
+def tables() -> dict[str, pd.DataFrame]:
+    return {
+        name: frame
+        for name, frame in check_tables(simulate_creators(3, seed=11)).items()
+        if name in ("creators", "posts", "snapshots")
+    }
+
+
+@pytest.fixture(scope="session")
+def histories(tables: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
+    """The simulated creators as a request sends them, in another order than their ids."""
+
+    def rows(name: str, creator_id: str) -> list[dict[str, Any]]:
+        frame = tables[name]
+        return json.loads(
+            frame[frame["creator_id"] == creator_id].to_json(orient="records", date_format="iso", date_unit="us")
+        )
+
+    return [
+        {
+            "creator": rows("creators", creator_id)[0],
+            "posts": rows("posts", creator_id),
+            "snapshots": rows("snapshots", creator_id),
+        }
+        for creator_id in sorted(tables["creators"]["creator_id"], reverse=True)
+    ]

@@ -111,6 +111,9 @@ def test_every_operation_names_its_scope() -> None:
         "/fit": "score",
         "/lookalikes": "read",
         "/feedback": "write",
+        "/jobs": "score",
+        "/jobs/{job_id}": "score",
+        "/jobs/{job_id}/result": "score",
         "/creators/{creator_id}": "read",
         "/versions": "read",
     }

@@ -1,4 +1,3 @@
-import json
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +9,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from serving.limits import DOCS_POLICY, BodyLimit, BusyError, FrontDoor, Places, WorkLimit
-from serving.problems import refusal
+from serving.problems import mistakes
 
 
 async def echo(request: Request) -> PlainTextResponse:
@@ -67,7 +66,7 @@ class Small(BaseModel):
 def refused(keys: list[str]) -> dict:
     with pytest.raises(ValidationError) as caught:
         Small.model_validate(dict.fromkeys(keys, 1))
-    return json.loads(refusal(caught.value).body)
+    return mistakes(caught.value).model_dump()
 
 
 def test_a_refusal_is_short_and_says_how_much_it_leaves_out() -> None:

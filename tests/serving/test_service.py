@@ -19,46 +19,17 @@ import pytest
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 
-from features.tables import HEADS, check_tables
+from features.tables import HEADS
 from serving import api, current, service
 from serving.limits import MOST_AT_WORK
 from serving.models import load_champion
 from serving.schemas import RecommendRequest
 from serving.scoring import score_tables
-from training.simulation import SIMULATION_AS_OF, simulate_creators
+from training.simulation import SIMULATION_AS_OF
 from training.tracking import ModelNotFoundError
 
 CHROMIUM = shutil.which("chromium")
 IMPORTED_AT = SIMULATION_AS_OF
-
-
-@pytest.fixture(scope="module")
-def tables() -> dict[str, pd.DataFrame]:
-    return {
-        name: frame
-        for name, frame in check_tables(simulate_creators(3, seed=11)).items()
-        if name in ("creators", "posts", "snapshots")
-    }
-
-
-@pytest.fixture(scope="module")
-def histories(tables: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
-    """The simulated creators as a request sends them, in another order than their ids."""
-
-    def rows(name: str, creator_id: str) -> list[dict[str, Any]]:
-        frame = tables[name]
-        return json.loads(
-            frame[frame["creator_id"] == creator_id].to_json(orient="records", date_format="iso", date_unit="us")
-        )
-
-    return [
-        {
-            "creator": rows("creators", creator_id)[0],
-            "posts": rows("posts", creator_id),
-            "snapshots": rows("snapshots", creator_id),
-        }
-        for creator_id in sorted(tables["creators"]["creator_id"], reverse=True)
-    ]
 
 
 @pytest.fixture
