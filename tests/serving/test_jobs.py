@@ -159,7 +159,7 @@ def _done(client: httpx.Client, job_id: str, seconds: float = 120) -> dict[str, 
 def _result(client: httpx.Client, job_id: str) -> list[JobLine]:
     answer = client.get(f"/v1/jobs/{job_id}/result").raise_for_status()
     assert answer.headers["content-type"].startswith("application/x-ndjson")
-    return [JobLine.model_validate_json(line) for line in answer.text.splitlines()]
+    return [JobLine.model_validate_json(line) for line in answer.content.split(b"\n") if line]
 
 
 @pytest.fixture
