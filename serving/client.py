@@ -4,7 +4,7 @@ What is tried again: connections that fail or break off, and answers that ask fo
 `Retry-After` says or ever longer, with jitter. Writes name themselves, so that a write that is sent twice is made once.
 """
 
-import random
+import secrets
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
@@ -48,6 +48,7 @@ PATIENCE, TIMEOUT = 120.0, 60.0
 JOB_HISTORIES = 500
 _ASK_AGAIN = frozenset({429, 502, 503, 504})
 _POLL_SECONDS = 1.0
+_JITTER = secrets.SystemRandom()
 
 
 class ProblemError(RuntimeError):
@@ -115,7 +116,7 @@ def _retried(patience: float) -> Callable[[Exception], bool | float]:
             if error.retry_after is None:
                 return True
             # a day's quota comes back at midnight: nobody waits for that here
-            return error.retry_after + random.random() if error.retry_after < patience else False
+            return error.retry_after + _JITTER.random() if error.retry_after < patience else False
         return isinstance(error, httpx.TransportError)
 
     return again
