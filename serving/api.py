@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route, compile_path
+from starlette.types import Scope
 
 from features.signals import registry_hash
 from serving.answers import find_lookalikes, fit_creators, recommend_creators, score_histories, show_creator
@@ -49,11 +50,13 @@ from serving.schemas import (
     VersionsResponse,
 )
 from serving.store import StoreError
+from serving.telemetry import count_scores, timed
 from serving.words import LANGUAGES, Language
 from serving.writes import OtherBodyError, leave_feedback, write_once
 
 T = TypeVar("T", bound=BaseModel)
 Answered = TypeVar("Answered", bound=BaseModel)
+Done = TypeVar("Done")
 log = logging.getLogger("bentoml.realreach")
 
 #: Where the endpoint is mounted.
@@ -132,15 +135,25 @@ async def _answer(
     """Read the body of a request and answer it, away from the event loop where it takes long."""
     body = await request.body()
 
+    endpoint = request.url.path.rpartition("/")[2]
+
     def work() -> Response:
         try:
-            return Response(make(parse(body, kind)).model_dump_json(), media_type="application/json")
+            with timed(endpoint, "read"):
+                asked = parse(body, kind)
+            with timed(endpoint, "answer"):
+                made = make(asked)
+            with timed(endpoint, "write"):
+                return Response(made.model_dump_json(), media_type="application/json")
         except (ValidationError, RepeatedKeyError) as error:
             return refused(error)
 
-    if in_thread or len(body) > ON_THE_LOOP:
-        return await anyio.to_thread.run_sync(work, limiter=request.app.state.limiter)
-    return work()
+    return await _in_thread(request, work) if in_thread or len(body) > ON_THE_LOOP else work()
+
+
+async def _in_thread(request: Request, work: Callable[[], Done]) -> Done:
+    """Work away from the event loop; who no longer waits for it is let go, and the thread ends by itself."""
+    return await anyio.to_thread.run_sync(work, limiter=request.app.state.limiter, abandon_on_cancel=True)
 
 
 def _loaded(request: Request) -> Loaded:
@@ -152,10 +165,15 @@ async def _score(request: Request) -> Response:
     loaded = _loaded(request)
     if loaded.model is None:
         return problem("no_model", loaded.model_trouble)
-    now, language = pd.Timestamp.now("UTC"), language_of(request)
-    return await _answer(
-        request, ScoreRequest, partial(score_histories, model=loaded.model, now=now, language=language)
-    )
+    now, language, model = pd.Timestamp.now("UTC"), language_of(request), loaded.model
+    request.scope["version"] = str(model.version)
+
+    def make(asked: ScoreRequest) -> ScoreResponse:
+        answer = score_histories(asked, model, now, language)
+        count_scores(answer.reports, answer.model.version, "request")
+        return answer
+
+    return await _answer(request, ScoreRequest, make)
 
 
 async def _recommend(request: Request) -> Response:
@@ -223,7 +241,7 @@ async def _write(
         except StoreError as error:
             return _unavailable(error)
 
-    return await anyio.to_thread.run_sync(work, limiter=request.app.state.limiter)
+    return await _in_thread(request, work)
 
 
 def _unavailable(error: StoreError) -> Response:
@@ -259,7 +277,7 @@ async def _submit(request: Request) -> Response:
 async def _of_job(request: Request, work: Callable[[], Response]) -> Response:
     """Answer from the database, away from the event loop."""
     try:
-        return await anyio.to_thread.run_sync(work, limiter=request.app.state.limiter)
+        return await _in_thread(request, work)
     except UnknownJobError:
         return problem("unknown_job", "you have no job of this id, or its time is over; GET /v1/jobs lists yours")
     except JobNotDoneError:
@@ -505,6 +523,16 @@ OPERATIONS = (
     ),
     Operation("GET", "/versions", "versions", "What answers are made with at this moment", _versions, VersionsResponse),
 )
+
+
+_NAMES = {one.handler: one.name for one in OPERATIONS}
+
+
+def name_of(scope: Scope) -> str:
+    """What an answered request asked for: an operation by its name, or the part of the service it went to."""
+    name = _NAMES.get(scope.get("endpoint", _elsewhere))
+    path = scope["path"]
+    return name or ("review" if path.startswith("/review") else "v1" if path.startswith(f"{ROOT}/") else "other")
 
 
 def scope_needed(path: str) -> KeyScope:

@@ -78,8 +78,8 @@ class Wishes(BaseModel):
     competitors: Names = ()
     must_words: Names = ()
     must_not_words: Names = ()
-    price_max: Annotated[float, Field(ge=0)] | None = None
-    budget: Annotated[float, Field(ge=0)] | None = None
+    price_max: Annotated[float, Field(ge=0, strict=True)] | None = None
+    budget: Annotated[float, Field(ge=0, strict=True)] | None = None
     currency: Annotated[str, Field(max_length=10)] = ""
     name: Annotated[str, Field(max_length=500)] = ""
     goal: Annotated[str, Field(max_length=500)] = ""
@@ -99,7 +99,7 @@ class Brief(Filters, Wishes):
     """
 
     text: Annotated[str, Field(max_length=LONGEST_BRIEF)] = ""
-    k: Annotated[int, Field(ge=1, le=MOST_CREATORS)] = 20
+    k: Annotated[int, Field(ge=1, le=MOST_CREATORS, strict=True)] = 20
     brand_id: Annotated[str, Field(max_length=200)] = ""
 
 

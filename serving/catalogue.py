@@ -126,10 +126,10 @@ class Filters(BaseModel):
     niches: Names = ()
     countries: Names = ()
     languages: Names = ()
-    followers_min: Annotated[int, Field(ge=0)] | None = None
-    followers_max: Annotated[int, Field(ge=0)] | None = None
-    min_authenticity: Annotated[float, Field(ge=0, le=1)] | None = None
-    include_not_assessed: bool | None = None
+    followers_min: Annotated[int, Field(ge=0, strict=True)] | None = None
+    followers_max: Annotated[int, Field(ge=0, strict=True)] | None = None
+    min_authenticity: Annotated[float, Field(ge=0, le=1, strict=True)] | None = None
+    include_not_assessed: Annotated[bool, Field(strict=True)] | None = None
 
 
 #: Columns that names filter by, and the field of `Filters` that lists the names.

@@ -13,6 +13,7 @@ from serving.models import LoadedModel
 from serving.problems import Problem, describe, mistakes
 from serving.schemas import History, JobLine, ScoreRequest
 from serving.store import StoreError
+from serving.telemetry import count_scores
 
 log = logging.getLogger("bentoml.realreach")
 
@@ -143,6 +144,7 @@ def score_one(part: jobs.Part, place: int, history: History, model: LoadedModel)
     except Exception:  # our fault, and no reason to lose the others
         log.exception("a history of a job could not be scored")
         return _line(part, place, history, describe("internal", "this history was understood and could not be scored"))
+    count_scores(answer.reports, answer.model.version, "job")
     return JobLine(
         index=part.first + place,
         creator_id=history.creator.creator_id,

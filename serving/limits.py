@@ -1,15 +1,17 @@
-"""What every request passes before the service: limits of size and number, the front door, headers of pages."""
+"""What every request passes before the service: limits of time, size and number, the front door, headers of pages."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
+import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse, RedirectResponse
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.problems import LONGEST_ECHO, FieldProblem, problem
+from serving.problems import LONGEST_ECHO, MEDIA_TYPE, FieldProblem, problem
 
 #: Largest body of a request, in bytes: 100 histories of a thousand posts with their captions fit.
 MOST_BYTES = 20 * 1024 * 1024
@@ -76,6 +78,74 @@ class WorkLimit:
         except BusyError:
             said = f"{self.places.most} requests are in work; try again in {RETRY_AFTER} seconds"
             await problem("busy", said, headers={"retry-after": str(RETRY_AFTER)})(scope, receive, send)
+
+
+class Deadline:
+    """Gives a request up that has not begun to be answered in time (504): one whose body never ends holds no place."""
+
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
+        self.app = app
+        self.seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, for so long."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        with anyio.move_on_after(self.seconds) as limit:
+
+            async def send_in_time(message: Message) -> None:
+                limit.deadline = math.inf  # what has begun to be answered may take its time
+                await send(message)
+
+            await self.app(scope, receive, send_in_time)
+        if limit.cancelled_caught:
+            said = f"there was no answer within {self.seconds:g} seconds, in which the body must have come too"
+            await problem("timeout", said, headers={"retry-after": str(RETRY_AFTER), "connection": "close"})(
+                scope, receive, send
+            )
+
+
+class Problems:
+    """Makes problems of errors that others answer in words of their own; pages and probes keep theirs."""
+
+    _OTHERS = ("/review", "/livez", "/readyz", "/healthz", "/metrics")
+    _CODE_OF: ClassVar[dict[int, str]] = {
+        404: "not_found",
+        405: "method_not_allowed",
+        413: "body_too_large",
+        415: "unsupported_media_type",
+        429: "busy",
+        503: "busy",
+        504: "timeout",
+    }
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and look at how it is answered."""
+        if scope["type"] != "http" or scope["path"].startswith(self._OTHERS):
+            await self.app(scope, receive, send)
+            return
+        replaced: Response | None = None
+
+        async def send_problem(message: Message) -> None:
+            nonlocal replaced
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                if message["status"] >= 400 and not headers.get("content-type", "").startswith(MEDIA_TYPE):
+                    code = self._CODE_OF.get(message["status"], "internal" if message["status"] >= 500 else "not_found")
+                    replaced = problem(code, "the service has no answer here; /docs lists what it answers")
+                    return
+                headers["x-content-type-options"] = "nosniff"
+                headers.setdefault("cache-control", "no-store")
+            if replaced is None:
+                await send(message)
+
+        await self.app(scope, receive, send_problem)
+        if replaced is not None:
+            await replaced(scope, receive, send)
 
 
 class PageHeaders:

@@ -35,8 +35,9 @@ def _as_utc(moment: datetime) -> datetime:
 Time = Annotated[datetime, BeforeValidator(_refuse_numbers), AfterValidator(_as_utc)]
 #: Above any count of any platform, and far inside 64 bits.
 Count = Annotated[int, Field(ge=0, le=10**15, strict=True)]
-Money = Annotated[float, Field(ge=0, le=1e12)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
+Money = Annotated[float, Field(ge=0, le=1e12, strict=True)]
+Fraction = Annotated[float, Field(ge=0, le=1, strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
 Id = Annotated[str, Field(min_length=1, max_length=200)]
 Short = Annotated[str, Field(max_length=500)]
 Long = Annotated[str, Field(max_length=20_000)]
@@ -61,13 +62,13 @@ class CreatorIn(_Model):
     niche: Short | None = None
     following: Count | None = None
     posts_count: Count | None = None
-    is_verified: bool | None = None
-    is_business: bool | None = None
+    is_verified: Flag | None = None
+    is_business: Flag | None = None
     created_at: Time | None = None
     observed_at: Time | None = None
     price_per_post: Money | None = None
     currency: Short | None = None
-    barter_ok: bool | None = None
+    barter_ok: Flag | None = None
 
 
 class PostIn(_Model):
@@ -83,7 +84,7 @@ class PostIn(_Model):
     views: Count | None = None
     shares: Count | None = None
     saves: Count | None = None
-    is_sponsored: bool | None = None
+    is_sponsored: Flag | None = None
     sponsor: Short | None = None
     creator_id: Id | None = None
 
@@ -123,11 +124,11 @@ class AccountIn(_Model):
     bio_length: Count | None = None
     username_length: Count | None = None
     username_digits: Count | None = None
-    has_picture: bool | None = None
-    is_private: bool | None = None
-    is_verified: bool | None = None
-    is_business: bool | None = None
-    has_external_url: bool | None = None
+    has_picture: Flag | None = None
+    is_private: Flag | None = None
+    is_verified: Flag | None = None
+    is_business: Flag | None = None
+    has_external_url: Flag | None = None
     creator_id: Id | None = None
 
 
@@ -199,7 +200,7 @@ class _Histories(_Model):
             "when the latest row was observed."
         ),
     )
-    checks: bool = Field(
+    checks: Flag = Field(
         default=True,
         description="Whether flags are checked by taking rows away. That takes a tenth of a second for a flagged "
         "creator; without it, `checked` is empty and everything else is the same.",
@@ -252,7 +253,7 @@ class RecommendRequest(_Model):
     brief: Annotated[str, Field(max_length=LONGEST_BRIEF)]
     filters: Filters = Filters()
     wishes: Wishes = Wishes()
-    k: Annotated[int, Field(ge=1, le=MOST_RANKED)] = 20
+    k: Annotated[int, Field(ge=1, le=MOST_RANKED, strict=True)] = 20
     language: Asked = None
 
 
@@ -268,7 +269,7 @@ class LookalikesRequest(_Model):
     filters: Filters = Field(
         default=Filters(), description="Where it names no min_authenticity, creators that are doubted are left out."
     )
-    k: Annotated[int, Field(ge=1, le=MOST_RANKED)] = 20
+    k: Annotated[int, Field(ge=1, le=MOST_RANKED, strict=True)] = 20
     language: Asked = None
 
 

@@ -14,20 +14,21 @@ from starlette.requests import ClientDisconnect
 
 import features  # noqa: F401 - a bento packs what its service imports at module level
 from serving.access import Access, Keyring
-from serving.api import ROOT, make_api, scope_needed
+from serving.api import ROOT, make_api, name_of, scope_needed
 from serving.current import Current
 from serving.job_worker import JobWorker
-from serving.limits import BodyLimit, FrontDoor, Places, WorkLimit
+from serving.limits import BodyLimit, Deadline, FrontDoor, Places, Problems, WorkLimit
 from serving.openapi import specification
 from serving.review.app import make_review_app
+from serving.telemetry import Telemetry, write_json_logs
 
 # read when bentoml first reports its use, which is after this module is imported
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
 log = logging.getLogger("bentoml.realreach")
 
-#: Seconds after which a request is given up with 504.
-TIMEOUT = 60
+#: Seconds after which a request is given up with 504, and after which bentoml would, in words of its own.
+TIMEOUT, _BENTOML_TIMEOUT = 60, 90
 #: Requests computed at once: more threads than cores only wait for each other.
 _AT_ONCE = os.cpu_count() or 1
 #: Seconds between two looks at the keys, the registry and the catalogue.
@@ -69,7 +70,7 @@ async def _keep_up() -> None:
 @bentoml.asgi_app(review, path="/review")
 @bentoml.service(
     name="RealReach",
-    traffic={"timeout": TIMEOUT},
+    traffic={"timeout": _BENTOML_TIMEOUT},
     logging={"access": {"enabled": False}},
     workers=int(os.environ.get(WORKERS) or 1),
 )
@@ -79,6 +80,7 @@ class RealReach:
     def __init__(self) -> None:
         for name in ("bentoml._internal.server.http_app", "uvicorn.error"):
             logging.getLogger(name).addFilter(WithoutDisconnects())
+        write_json_logs(logging.WARNING if os.environ.get(OPEN) == "1" else logging.INFO)
         keyring.refresh()
         current.start()
         api.state.limiter = review.state.limiter = anyio.CapacityLimiter(_AT_ONCE)
@@ -108,6 +110,9 @@ class RealReach:
 
 
 _service = cast("Any", RealReach)  # the decorators made a bentoml service of the class, unknown to its types
+_service.add_asgi_middleware(Telemetry, name=name_of)
+_service.add_asgi_middleware(Problems)
+_service.add_asgi_middleware(Deadline, seconds=TIMEOUT)
 _service.add_asgi_middleware(Access, keyring=keyring, needed=scope_needed, open_to_all=os.environ.get(OPEN) == "1")
 _service.add_asgi_middleware(BodyLimit)
 _service.add_asgi_middleware(WorkLimit, places=places)

@@ -106,18 +106,25 @@ class View:
         pydantic.ValidationError
             Where a value of the address is none that the form can send.
         """
-        values: dict[str, Any] = {
+        given = {
             "text": self.query.get("brief", ""),
             "platforms": [name for name in self.query.getlist("platform") if name],
             "tiers": [name for name in self.query.getlist("tier") if name],
             "niches": [name for name in self.query.getlist("niche") if name],
-            "min_authenticity": self.query.get("min_authenticity") or None,
+            "min_authenticity": _number(self.query.get("min_authenticity", ""), float),
             "include_not_assessed": True if self.query.get("not_assessed") else None,
+            "k": _number(self.query.get("k", ""), int),
         }
-        if self.query.get("k"):
-            values["k"] = self.query["k"]
-        brief = _FormBrief.model_validate(values)
+        brief = _FormBrief.model_validate({name: value for name, value in given.items() if value not in (None, "")})
         return brief.model_copy(update={"k": _MOST_SHOWN}) if brief.k > _MOST_SHOWN else brief
+
+
+def _number(text: str, kind: type[int] | type[float]) -> float | str:
+    """The number that a field of the form holds; its text where it holds none, which the brief refuses by name."""
+    try:
+        return kind(text)
+    except ValueError:
+        return text
 
 
 def _view(request: Request) -> View:
