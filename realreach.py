@@ -947,6 +947,7 @@ def _print_shortlist(frame: "pd.DataFrame", words: Any) -> None:
 @app.command()
 def benchmark(
     name: Annotated[Benchmark, typer.Argument(help="What to measure.")],
+    *,
     creators: Annotated[
         int, typer.Option(min=100, help="signals: simulated creators that the engines are compared on.")
     ] = 20_000,
@@ -981,6 +982,13 @@ def benchmark(
             min=20, help="accounts, comments, fit, niche, opinions, safety: draws of each bootstrap interval."
         ),
     ] = 500,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0.2,
+            help="service, instead: so many minutes at 70 % of its most; promotions and a killed worker under load.",
+        ),
+    ] = None,
     json: Annotated[Path | None, typer.Option(dir_okay=False, help="Also write the figures to this file.")] = None,
 ) -> None:
     """Measure: models on sets that they have not seen; speed on this machine, where ratios say more than seconds."""
@@ -998,7 +1006,7 @@ def benchmark(
         _benchmark_authenticity(name, data, config, seeds, json)
         return
     if name is Benchmark.service:
-        _benchmark_service(json)
+        _benchmark_service(minutes, json)
         return
     if name is not Benchmark.signals:
         _benchmark_classes(name, data, config, seeds, draws, json)
@@ -1017,15 +1025,22 @@ def benchmark(
         json.write_text(dumps({"benchmark": name.value, **figures}, indent=1), encoding="utf-8")
 
 
-def _benchmark_service(json: Path | None) -> None:
+def _benchmark_service(minutes: float | None, json: Path | None) -> None:
     from json import dumps, loads
 
+    from serving.benchmark_endurance import benchmark_endurance
     from serving.benchmark_service import NotReadyError, benchmark_service
     from training.tracking import home
 
     figures = {}
     try:
-        for section in benchmark_service(home() / "benchmark", progress=_say):
+        folder = home() / "benchmark"
+        sections = (
+            benchmark_service(folder, progress=_say)
+            if minutes is None
+            else benchmark_endurance(folder, minutes, progress=_say)
+        )
+        for section in sections:
             out.print(_figures_table(section.title, section.figures.rename_axis("what")))
             for note in section.notes:
                 _say(note)

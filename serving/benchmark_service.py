@@ -64,6 +64,14 @@ class Section:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Server:
+    """A server that was started here."""
+
+    url: str
+    process: int
+
+
 class NotReadyError(RuntimeError):
     """A server did not come up; the message shows the end of its log."""
 
@@ -109,8 +117,8 @@ def _answers(port: int, path: str) -> bool:
 @contextlib.contextmanager
 def running(
     command: Callable[[int], list[str]], ready: str, log: Path, environment: Mapping[str, str]
-) -> Iterator[str]:
-    """Address of a server, ended with all that it started when left.
+) -> Iterator[Server]:
+    """A server, ended with all that it started when left.
 
     Raises
     ------
@@ -134,7 +142,7 @@ def running(
             if process.poll() is not None or time.monotonic() > deadline:
                 raise NotReadyError(f"{command(port)[2]} is not ready:\n{log.read_text(errors='replace')[-2000:]}")
             time.sleep(0.3)
-        yield url
+        yield Server(url, process.pid)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
@@ -145,7 +153,8 @@ def running(
             process.wait()
 
 
-def _ours(port: int) -> list[str]:
+def ours(port: int) -> list[str]:
+    """Command that starts the endpoint."""
     return [
         sys.executable, "-m", "serving.server", "serve", "serving.service:RealReach",
         "--host", "127.0.0.1", "--port", str(port),
@@ -177,7 +186,8 @@ def _write_pyfunc(folder: Path) -> Path:
     return folder
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def benchmark_environment(folder: Path) -> dict[str, str]:
+    """Environment of everything that is started here: one home, no reports to others, one thread a process."""
     root = str(Path(__file__).parents[1])
     return {
         "REALREACH_OPEN": "1",
@@ -224,17 +234,18 @@ def in_process(model: LoadedModel, body: bytes) -> dict[str, float]:
     return {"parse + signals + heads": _median(heads, 100), "whole answer": _median(whole, 100)}
 
 
-def _body(histories: Sequence[History], **options: Any) -> bytes:
+def body_of(histories: Sequence[History], **options: Any) -> bytes:
+    """A body of /score."""
     return json.dumps({"histories": list(histories), **options}).encode()
 
 
-def _plain(model: LoadedModel, histories: Sequence[History]) -> tuple[list[History], list[History]]:
+def plain(model: LoadedModel, histories: Sequence[History]) -> tuple[list[History], list[History]]:
     """Histories whose rows need no frame, those without a flag and those with one."""
     now = pd.Timestamp.now("UTC")
     calm: list[History] = []
     flagged: list[History] = []
     for history in histories:
-        request = parse(_body([history], checks=False), ScoreRequest)
+        request = parse(body_of([history], checks=False), ScoreRequest)
         rows = rows_of(request.histories)
         if rows is None or histories_of_rows(*rows, now, imported_at=now) is None:
             continue
@@ -268,7 +279,7 @@ def _rates(asked: Mapping[str, Callable[[], Loaded]], rounds: int) -> dict[str, 
 def _compared(found: Mapping[str, list[Loaded]]) -> pd.DataFrame:
     rows = {}
     for name, runs in found.items():
-        ratios = [ours.rate / run.rate for ours, run in zip(found[OURS], runs, strict=True)]
+        ratios = [one.rate / run.rate for one, run in zip(found[OURS], runs, strict=True)]
         rows[name] = {
             "requests_per_s": float(pd.Series([run.rate for run in runs]).median()),
             "p50_ms": float(pd.Series([run.quantile(0.5) for run in runs]).median()),
@@ -293,36 +304,36 @@ def benchmark_service(
     seconds : float
         Of load in each round.
     """
-    os.environ.update(_environment(folder))
+    os.environ.update(benchmark_environment(folder))
     if not (folder / "catalogue.parquet").exists():
         prepare_demo(SCORED, progress)
     model = load_champion()
-    calm, flagged = _plain(model, real_sized())
+    calm, flagged = plain(model, real_sized())
     yield _parts(model, calm, flagged)
-    environment = _environment(folder)
+    environment = benchmark_environment(folder)
     contenders: dict[str, tuple[Callable[[int], list[str]], str]] = {
-        OURS: (_ours, "/readyz"),
+        OURS: (ours, "/readyz"),
         BARE: (_bare, "/ping"),
     }
     for name, data in MLFLOW.items():
         contenders[name] = (partial(_mlflow, _write_pyfunc(folder / "pyfuncs" / data)), "/ping")
-    contenders[OURS_TWICE] = (_ours, "/readyz")
+    contenders[OURS_TWICE] = (ours, "/readyz")
     with contextlib.ExitStack() as stack:
         urls = {}
         for name, (command, ready) in contenders.items():
             progress(f"starting {name}")
             log = folder / f"{name.replace(' ', '_')}.log"
             workers = {"REALREACH_WORKERS": "2" if name == OURS_TWICE else "1"}
-            urls[name] = stack.enter_context(running(command, ready, log, environment | workers))
+            urls[name] = stack.enter_context(running(command, ready, log, environment | workers)).url
         yield from _single(urls, calm, flagged, rounds, seconds, progress)
         yield _batches(urls, model, calm, rounds, seconds)
     yield _recommending(folder, environment, rounds, seconds, progress)
 
 
 def _parts(model: LoadedModel, calm: Sequence[History], flagged: Sequence[History]) -> Section:
-    bodies = {"no flag": _body(calm[:1])}
+    bodies = {"no flag": body_of(calm[:1])}
     if flagged:
-        bodies |= {"flagged": _body(flagged[:1]), "flagged, checks: false": _body(flagged[:1], checks=False)}
+        bodies |= {"flagged": body_of(flagged[:1]), "flagged, checks: false": body_of(flagged[:1], checks=False)}
     figures = pd.DataFrame.from_dict({name: in_process(model, body) for name, body in bodies.items()}, orient="index")
     return Section("in_process", "One history in this process, milliseconds", figures.rename(columns=_ms))
 
@@ -346,7 +357,7 @@ def _single(
     seconds: float,
     progress: Callable[[str], None],
 ) -> Iterator[Section]:
-    bodies = [_body([history]) for history in calm]
+    bodies = [body_of([history]) for history in calm]
     progress(f"one history a call, {CONNECTIONS} connections")
     asked = {
         name: partial(load, urls[name], _requests(urls, name, bodies), connections=CONNECTIONS, seconds=seconds)
@@ -365,8 +376,8 @@ def _single(
     mixed = {"no flag": bodies}
     if flagged:
         some_flagged = [*calm[:19], flagged[0]]
-        few = [_body([history]) for history in some_flagged]
-        unchecked = [_body([history], checks=False) for history in some_flagged]
+        few = [body_of([history]) for history in some_flagged]
+        unchecked = [body_of([history], checks=False) for history in some_flagged]
         mixed |= {"5 % flagged": few, "5 % flagged, checks: false": unchecked}
     for name, some in mixed.items():
         runs = [
@@ -393,7 +404,7 @@ def _single(
 def _batches(
     urls: Mapping[str, str], model: LoadedModel, calm: Sequence[History], rounds: int, seconds: float
 ) -> Section:
-    body = _body(_renamed(calm, BATCH))
+    body = body_of(_renamed(calm, BATCH))
     request = _requests(urls, OURS, [body])
     now = pd.Timestamp.now("UTC")
 
@@ -425,7 +436,8 @@ def _recommending(
         write_frame(pd.concat(copies, ignore_index=True), path)
     body = json.dumps({"brief": BRIEF, "k": 20}).encode()
     large = {**environment, "REALREACH_CATALOGUE": str(path)}
-    with running(_ours, "/readyz", folder / "recommend.log", large) as url:
+    with running(ours, "/readyz", folder / "recommend.log", large) as server:
+        url = server.url
         request = [request_of(url, "/v1/recommend", body)]
         load(url, request, connections=1, seconds=seconds)
         runs = [load(url, request, connections=1, seconds=seconds) for _ in range(rounds)]

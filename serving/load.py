@@ -2,14 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import numpy as np
 
-#: Seconds between the openings of two connections.
+#: Seconds between the openings of two connections, and between two tries of one that is refused.
 _BETWEEN = 0.03
+#: Status of a request whose connection broke off before its answer had ended.
+BROKEN = 0
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,16 @@ class Loaded:
         From when a request was due to the end of its answer: where a rate was asked for, a request that waits for a
         connection has begun to wait.
     statuses : ndarray of int64, shape (requests,)
+        `BROKEN` where the connection broke off.
+    ended : ndarray of float64, shape (requests,)
+        Seconds from the beginning of the load to the end of each answer.
     took : float
         Seconds of the whole.
     """
 
     seconds: np.ndarray
     statuses: np.ndarray
+    ended: np.ndarray
     took: float
 
     @property
@@ -49,47 +55,82 @@ def request_of(url: str, path: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
-async def _answered(reader: asyncio.StreamReader) -> int:
+async def _answered(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     head = await reader.readuntil(b"\r\n\r\n")
     length = next(
         int(line.partition(b":")[2]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
     )
-    await reader.readexactly(length)
-    return int(head[9:12])
+    return int(head[9:12]), await reader.readexactly(length)
 
 
-async def _load(url: str, requests: Sequence[bytes], connections: int, seconds: float, rate: float | None) -> Loaded:
+async def _connect(url: str, until: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Open a connection; one that is refused is tried again for a while."""
     address = urlsplit(url)
+    while True:
+        try:
+            return await asyncio.open_connection(address.hostname, address.port, limit=2**24)
+        except OSError:
+            if time.perf_counter() > until:
+                raise
+            await asyncio.sleep(_BETWEEN)
+
+
+async def _load(
+    url: str,
+    requests: Sequence[bytes],
+    connections: int,
+    seconds: float,
+    rate: float | None,
+    seen: Callable[[float, int, bytes], None] | None,
+) -> Loaded:
     started = time.perf_counter()
     due = 0
-    taken: list[tuple[float, int]] = []
+    taken: list[tuple[float, int, float]] = []
 
     async def one(place: int) -> None:
         nonlocal due
         # one after the other: opened at once, all of them would be taken by the worker that wakes first
         await asyncio.sleep(place * _BETWEEN)
-        reader, writer = await asyncio.open_connection(address.hostname, address.port, limit=2**24)
+        last = started + 2 * seconds
+        reader, writer = await _connect(url, last)
         try:
             while True:
                 number, due = due, due + 1
                 now = time.perf_counter()
                 begins = now if rate is None else started + number / rate
-                if begins - started >= seconds or now - started >= 2 * seconds:
+                if begins - started >= seconds or now > last:
                     return
                 if begins > now:
                     await asyncio.sleep(begins - now)
-                writer.write(requests[number % len(requests)])
-                status = await _answered(reader)
-                taken.append((time.perf_counter() - begins, status))
+                try:
+                    writer.write(requests[number % len(requests)])
+                    status, body = await _answered(reader)
+                except (OSError, asyncio.IncompleteReadError):
+                    status, body = BROKEN, b""
+                ended = time.perf_counter()
+                taken.append((ended - begins, status, ended - started))
+                if seen:
+                    seen(ended - started, status, body)
+                if status == BROKEN:
+                    writer.close()
+                    reader, writer = await _connect(url, last)
         finally:
             writer.close()
 
     await asyncio.gather(*(one(place) for place in range(connections)))
-    times, statuses = zip(*taken, strict=True)
-    return Loaded(np.array(times), np.array(statuses), time.perf_counter() - started)
+    times, statuses, ended = zip(*taken, strict=True)
+    return Loaded(np.array(times), np.array(statuses), np.array(ended), time.perf_counter() - started)
 
 
-def load(url: str, requests: Sequence[bytes], *, connections: int, seconds: float, rate: float | None = None) -> Loaded:
+def load(
+    url: str,
+    requests: Sequence[bytes],
+    *,
+    connections: int,
+    seconds: float,
+    rate: float | None = None,
+    seen: Callable[[float, int, bytes], None] | None = None,
+) -> Loaded:
     """Send requests one after the other, over several connections at once.
 
     Parameters
@@ -100,5 +141,7 @@ def load(url: str, requests: Sequence[bytes], *, connections: int, seconds: floa
         How long requests are begun.
     rate : float, optional
         Requests a second, at even distances; as fast as answers come where left out.
+    seen : callable, optional
+        Told of every answer: when it ended, its status and its body.
     """
-    return asyncio.run(_load(url, requests, connections, seconds, rate))
+    return asyncio.run(_load(url, requests, connections, seconds, rate, seen))
