@@ -18,7 +18,7 @@ import tomllib
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
@@ -26,8 +26,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import re2
 
 _LETTER = r"\pL\pM\pN_"
+#: Texts up to which patterns that are kept are quicker than Arrow.
+_FEW = 8
 _THAI = re.compile("[\u0e00-\u0e7f]")
 # letters in styles (𝓫𝓮𝓪𝓾𝓽𝔂), in full width, and accents of their own: only then is normalising worth its time
 _COMPOSABLE = r"[\x{300}-\x{36f}\x{1d400}-\x{1d7ff}\x{ff01}-\x{ff5e}\x{2100}-\x{214f}]"
@@ -134,6 +137,15 @@ def lower_text(texts: pa.Array) -> pa.Array:
     return pc.utf8_lower(texts)
 
 
+@cache
+def _compiled(pattern: str) -> Any:
+    return re2.compile(pattern)
+
+
 def found(texts: pa.Array, pattern: str) -> np.ndarray:
     """Whether each text contains the pattern, bool of shape (texts,)."""
+    if len(texts) <= _FEW:
+        # the same engine, and patterns that are kept: Arrow compiles them at every call, which one brief would wait for
+        search = _compiled(pattern).search
+        return np.array([text is not None and search(text) is not None for text in texts.to_pylist()], dtype=bool)
     return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False).astype(bool)

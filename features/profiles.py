@@ -168,10 +168,10 @@ class ProfileSpace:
         np.round(found, _DIGITS, out=found)
         return np.clip(found, 0.0, 1.0, out=found)
 
-    def line_likeness(self, lines: Sequence[str], brief: BriefVector) -> np.ndarray:
-        """How alike single lines are to a brief, -1 to 1; float64, shape (lines,)."""
+    def line_likeness(self, lines: np.ndarray, brief: BriefVector) -> np.ndarray:
+        """How alike lines, as `features.vectors.embed` reads them, are to a brief: -1 to 1; float64, shape (lines,)."""
         unknown = np.full(len(lines), -1)  # a line is too short to tell its language
-        return np.asarray(_centred(embed(lines).astype(np.float64), unknown, self.means) @ brief.vector)
+        return np.asarray(_centred(lines.astype(np.float64), unknown, self.means) @ brief.vector)
 
 
 def _profile_vectors(

@@ -9,7 +9,7 @@ import math
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -123,7 +123,9 @@ class Rarity:
         return math.log((1 + self.texts) / (1 + self.occurs.get(term, 0))) + 1
 
 
-def shared_words(brief: str, texts: Sequence[str], rarity: Rarity, limit: int = _WORDS_SHOWN) -> list[tuple[str, ...]]:
+def shared_words(
+    brief: str, texts: Sequence[Sequence[str]], rarity: Rarity, limit: int = _WORDS_SHOWN
+) -> list[tuple[str, ...]]:
     """Words of a brief that each text shares, the strongest first, as the brief writes them.
 
     The weight of a term is that of TF-IDF, from the brief's side and the text's: its squared rarity times
@@ -132,7 +134,8 @@ def shared_words(brief: str, texts: Sequence[str], rarity: Rarity, limit: int = 
     Parameters
     ----------
     brief : str
-    texts : sequence of str
+    texts : sequence of sequences of str
+        As `terms_of` reads them.
     rarity : Rarity
     limit : int
         Most words (or groups of words) named for a text.
@@ -142,25 +145,10 @@ def shared_words(brief: str, texts: Sequence[str], rarity: Rarity, limit: int = 
     spans = {term: (position, length) for term, position, length in reversed([*_terms(words)]) if not term.isdigit()}
     found = []
     for text in texts:
-        counts = _counted(words_of(text), spans)
+        counts = Counter(filter(spans.__contains__, text))
         weights = {term: rarity.weight(term) ** 2 * (1 + math.log(count)) for term, count in counts.items()}
         found.append(_groups(words, spans, weights)[:limit])
     return found
-
-
-def _counted(words: Sequence[str], wanted: Container[str]) -> dict[str, int]:
-    """How often each term that is wanted occurs, in the order of `_terms`, without making all the others."""
-    folded = [fold(word) for word in words]
-    counts: dict[str, int] = {}
-    for word, plain in zip(words, folded, strict=True):
-        if word in wanted:
-            counts[word] = counts.get(word, 0) + 1
-        if plain in wanted and plain != word and len(plain) >= _LEAST_FOLDED:
-            counts[plain] = counts.get(plain, 0) + 1
-    for first, second in pairwise(folded):
-        if (pair := first + second) in wanted:
-            counts[pair] = counts.get(pair, 0) + 1
-    return counts
 
 
 def _groups(

@@ -19,6 +19,7 @@ from features.lexicons import lower_text, text_array
 from features.profiles import ProfileSpace, niche_shares
 from features.tables import HEADS, PLATFORMS
 from features.terms import Rarity, fold, normalise
+from serving.shown import Kept, records
 from training.tracking import home
 
 FRACTION, NUMBER, COUNT, TIME, FLAG, TEXT = "fraction", "float64", "Int64", "datetime64[us, UTC]", "boolean", "str"
@@ -222,7 +223,7 @@ class Catalogue:
 
     def prepare(self) -> None:
         """Make everything that a ranking reads, so that the first brief does not wait for it."""
-        for made in (self.profiles, self.niche_shares, self._positions):
+        for made in (self.profiles, self.niche_shares, self._positions, self.assumed_authenticity):
             len(made)
         self.rarity.weight("")
         len(self.facts)
@@ -230,10 +231,21 @@ class Catalogue:
         self.mask(Filters(platforms=("tiktok",)))
 
     @cached_property
+    def shown(self) -> Kept:
+        """What reasons are made of, of creators that were shown lately."""
+        return Kept(self.frame, self.facts, self.written)
+
+    @cached_property
+    def assumed_authenticity(self) -> np.ndarray:
+        """Authenticity of every creator, the model's base authenticity where none was assessed; float64."""
+        assumed = self.frame["authenticity"].fillna(self.frame["base_authenticity"])
+        return np.asarray(assumed.to_numpy(dtype=np.float64))
+
+    @cached_property
     def _positions(self) -> dict[str, int]:
         return {creator_id: position for position, creator_id in enumerate(self.frame["creator_id"])}
 
-    @property
+    @cached_property
     def simulated(self) -> bool:
         """Whether any score comes from a model trained on simulated creators."""
         return bool((self.frame["model_data"] == "simulated").any())
@@ -327,13 +339,6 @@ class Catalogue:
         include = filters.include_not_assessed if filters.include_not_assessed is not None else not asked
         reached = ~unknown if filters.min_authenticity is None else authenticity >= filters.min_authenticity
         return reached | (unknown & include)
-
-
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of a frame by column name."""
-    # column by column: `to_dict` goes through tuples of rows, and takes three times as long for twenty of them
-    columns = {str(name): frame[name].tolist() for name in frame}
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 def _shown(values: pd.Series) -> str:

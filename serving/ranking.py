@@ -4,7 +4,6 @@ In two stages: the creators that write most like the brief, then those by everyt
 Neither stage's fit reads authenticity, so raising it never lowers a creator's place.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -19,8 +18,9 @@ from features.profiles import BriefVector
 from features.reading import Read
 from features.terms import shared_words, words_of
 from serving.briefs import Brief, say_read, topic_of, with_text
-from serving.catalogue import Catalogue, Filters, records
+from serving.catalogue import Catalogue, Filters
 from serving.reasons import DOUBTED, REASON_SEPARATOR, Grounds, reasons
+from serving.shown import Pieces, Shown
 from serving.words import N_, Language, Words, words_for
 from training.fit_model import FitModel
 
@@ -28,11 +28,7 @@ from training.fit_model import FitModel
 RETRIEVED, RETRIEVED_FOR_EACH = 1_000, 2
 #: Sentences of a creator, those written last, among which the closest to the brief is looked for; its least likeness,
 #: its least words, and the characters of it that are shown. Then the same of hashtags.
-_SENTENCES, _LEAST_LIKENESS, _LEAST_WORDS, _QUOTED = 20, 0.4, 3, 110
-_TAGS, _LEAST_TAG_LIKENESS, _TAGS_SHOWN = 30, 0.5, 3
-_SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n|\s[|•]+\s")
-_TAG = re.compile(r"#[^\W_]\w*")
-_LETTERS = re.compile(r"[^\W\d_]{2,}")
+_LEAST_LIKENESS, _LEAST_TAG_LIKENESS, _TAGS_SHOWN = 0.4, 0.5, 3
 
 RANKED_COLUMNS = (
     "rank",
@@ -269,7 +265,7 @@ def rank(catalogue: Catalogue, reading: Reading, model: FitModel | None = None) 
     """Filter, retrieve by likeness × authenticity, fit those that were retrieved, and order by fit × authenticity."""
     wanted = reading.brief.k
     candidates = np.flatnonzero(catalogue.mask(reading.brief))
-    assumed = assumed_authenticity(catalogue)
+    assumed = catalogue.assumed_authenticity
     if reading.missing:
         likeness = np.ones(len(candidates))
     else:
@@ -324,7 +320,7 @@ def shortlist_of(
     known = np.ones(len(rows)) if reading.missing else fitted.fit
     frame = _ranked(catalogue, reading, fitted, words_for(language), model)
     return Shortlist(
-        frame.assign(score=known * assumed_authenticity(catalogue)[rows]).loc[:, list(RANKED_COLUMNS)],
+        frame.assign(score=known * catalogue.assumed_authenticity[rows]).loc[:, list(RANKED_COLUMNS)],
         len(rows),
         reading.missing,
         reading.niches,
@@ -375,7 +371,7 @@ def lookalikes(
     reading = Reading(Brief(), Wanted(), (), "", middle, missing)
     likeness = catalogue.profiles.products(vector)[candidates].astype(np.float64)
     known = np.ones(len(candidates)) if missing else likeness
-    assumed = assumed_authenticity(catalogue)[candidates]
+    assumed = catalogue.assumed_authenticity[candidates]
     first = order(known, assumed, k)
     fit = np.full(len(first), np.nan) if missing else likeness[first]
     fitted = Fitted(candidates[first], fit, fit_of(catalogue, reading, candidates[first]).matches)
@@ -389,32 +385,26 @@ def _niches_of(catalogue: Catalogue, rows: Sequence[int]) -> tuple[str, ...]:
     return tuple(map(str, middle[middle >= _NICHE_PART].index))
 
 
-def assumed_authenticity(catalogue: Catalogue) -> np.ndarray:
-    """Authenticity of every creator, the model's base authenticity where none was assessed; float64, (creators,)."""
-    frame = catalogue.frame
-    return np.asarray(frame["authenticity"].fillna(frame["base_authenticity"]).to_numpy(dtype=np.float64))
-
-
 def grounds(
     catalogue: Catalogue,
     reading: Reading,
     fitted: Fitted,
+    shown: Sequence[Shown],
     model: FitModel | None = None,
 ) -> list[Grounds]:
     """What the fit of creators stands on, one for each."""
     rows = fitted.rows
-    texts = [catalogue.written[row] for row in rows]
-    matched = shared_words(reading.topic, texts, catalogue.rarity)
+    matched = shared_words(reading.topic, [one.terms for one in shown], catalogue.rarity)
     shares = catalogue.niche_shares.iloc[rows][list(reading.niches)].to_dict("records")
-    quotes = [""] * len(rows) if reading.missing else _quotes(catalogue, reading.vector, texts)
-    tags = [()] * len(rows) if reading.missing else _tags(catalogue, reading.vector, texts)
+    quotes = [""] * len(rows) if reading.missing else _quotes(catalogue, reading.vector, shown)
+    tags = [()] * len(rows) if reading.missing else _tags(catalogue, reading.vector, shown)
     precedents = (
         [None] * len(rows)
         if model is None or reading.missing
         else model.precedents(reading.vector, catalogue.profiles.vectors[rows])
     )
     found = []
-    for number, facts in enumerate(records(catalogue.facts.iloc[rows])):
+    for number, own in enumerate(shown):
         niches = [(str(name), part) for name, part in shares[number].items() if part >= _NICHE_PART]
         found.append(
             Grounds(
@@ -422,7 +412,7 @@ def grounds(
                 sorted(niches, key=lambda one: -one[1])[:_NICHES_SHOWN],
                 quotes[number],
                 tags[number],
-                facts,
+                own.facts,
                 {name: float(values[number]) for name, values in fitted.matches.items()},
                 precedents[number],
             )
@@ -430,41 +420,31 @@ def grounds(
     return found
 
 
-def _sentences(text: str) -> list[str]:
-    """The first sentences of a text that say something, without hashtags, none longer than what is shown."""
-    found = []
-    for sentence in _SENTENCE.split(text):
-        words = _TAG.sub("", sentence).strip()
-        if len(_LETTERS.findall(words)) >= _LEAST_WORDS:
-            found.append(words if len(words) <= _QUOTED else f"{words[:_QUOTED].rsplit(' ', 1)[0]}…")
-            if len(found) == _SENTENCES:
-                break
-    return found
-
-
 def _closest(
-    catalogue: Catalogue, brief: BriefVector, pieces: Sequence[Sequence[str]], least: float, most: int
+    catalogue: Catalogue, brief: BriefVector, pieces: Sequence[Pieces], least: float, most: int
 ) -> list[list[str]]:
     """Of each creator's pieces of text those that are closest to a brief, the closest first."""
-    likeness = catalogue.profiles.line_likeness([one for own in pieces for one in own], brief)
+    vectors = np.concatenate([own.vectors for own in pieces]) if pieces else np.empty((0, len(brief.vector)))
+    likeness = catalogue.profiles.line_likeness(vectors, brief)
     found, start = [], 0
     for own in pieces:
-        parts = likeness[start : start + len(own)]
-        start += len(own)
-        found.append([own[place] for place in np.argsort(-parts, kind="stable")[:most] if parts[place] >= least])
+        parts = likeness[start : start + len(own.texts)]
+        start += len(own.texts)
+        places = np.argsort(-parts, kind="stable")[:most]
+        found.append([own.texts[place] for place in places if parts[place] >= least])
     return found
 
 
-def _quotes(catalogue: Catalogue, brief: BriefVector, texts: Sequence[str]) -> list[str]:
-    """The sentence of each text that is closest to a brief, empty where none comes close."""
-    found = _closest(catalogue, brief, [_sentences(text) for text in texts], _LEAST_LIKENESS, 1)
+def _quotes(catalogue: Catalogue, brief: BriefVector, shown: Sequence[Shown]) -> list[str]:
+    """The sentence of each creator that is closest to a brief, empty where none comes close."""
+    found = _closest(catalogue, brief, [one.sentences for one in shown], _LEAST_LIKENESS, 1)
     return [own[0] if own else "" for own in found]
 
 
-def _tags(catalogue: Catalogue, brief: BriefVector, texts: Sequence[str]) -> list[tuple[str, ...]]:
-    """The hashtags of each text that are closest to a brief."""
-    tags = [list(dict.fromkeys(tag.lower() for tag in _TAG.findall(text)))[:_TAGS] for text in texts]
-    return [tuple(own) for own in _closest(catalogue, brief, tags, _LEAST_TAG_LIKENESS, _TAGS_SHOWN)]
+def _tags(catalogue: Catalogue, brief: BriefVector, shown: Sequence[Shown]) -> list[tuple[str, ...]]:
+    """The hashtags of each creator that are closest to a brief."""
+    found = _closest(catalogue, brief, [one.tags for one in shown], _LEAST_TAG_LIKENESS, _TAGS_SHOWN)
+    return [tuple(own) for own in found]
 
 
 def _ranked(
@@ -474,11 +454,13 @@ def _ranked(
     words: Words,
     model: FitModel | None = None,
 ) -> pd.DataFrame:
-    frame = catalogue.frame.iloc[fitted.rows].reset_index(drop=True)
-    stands_on = grounds(catalogue, reading, fitted, model)
+    columns = [name for name in RANKED_COLUMNS if name in catalogue.frame.columns]
+    frame = catalogue.frame.loc[:, columns].iloc[fitted.rows].reset_index(drop=True)
+    shown = catalogue.shown.of(fitted.rows.tolist())
+    stands_on = grounds(catalogue, reading, fitted, shown, model)
     said = [
-        reasons(row, words, own, reading.wanted, reading.brief.name)
-        for row, own in zip(records(frame), stands_on, strict=True)
+        reasons(one.record, words, own, reading.wanted, reading.brief.name)
+        for one, own in zip(shown, stands_on, strict=True)
     ]
     return frame.assign(
         rank=np.arange(1, len(frame) + 1),

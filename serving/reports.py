@@ -8,7 +8,7 @@ import pandas as pd
 
 from features.signals import SIGNALS
 from features.tables import HEADS
-from serving.catalogue import SHARED_COUNTS, Catalogue, records
+from serving.catalogue import SHARED_COUNTS, Catalogue
 from serving.ranking import Shortlist
 from serving.reasons import REASON_SEPARATOR
 from serving.schemas import (
@@ -29,6 +29,7 @@ from serving.schemas import (
     Report,
     ScoreResponse,
 )
+from serving.shown import records
 from serving.words import N_, ONLY_WITHOUT_WORDS, ROW_WORDS, WITHOUT_WORDS, Words
 
 _WARNING_WORDS = {

@@ -23,12 +23,13 @@ from starlette.staticfiles import StaticFiles
 
 from features.tables import HEADS, PLATFORMS, TIERS
 from serving.briefs import Brief
-from serving.catalogue import Catalogue, records
+from serving.catalogue import Catalogue
 from serving.current import Current
 from serving.limits import RETRY_AFTER, BusyError, PageHeaders, Places
 from serving.ranking import fit_of, grounds, read, shortlist
 from serving.reasons import REASON_SEPARATOR, reasons, why_not_assessed
 from serving.reports import catalogue_notice, catalogue_warnings, report, where_to_look
+from serving.shown import records
 from serving.words import LANGUAGES, N_, Language, Words, words_for
 from training.fit_model import FitModel
 
@@ -216,8 +217,9 @@ def _creator(view: View, catalogue: Catalogue, creator_id: str, model: FitModel 
     except KeyError:
         return _not_found(view)
     reading = read(catalogue, Brief(text=view.query.get("brief", "")[:LONGEST_IN_ADDRESS]))
-    fitted = fit_of(catalogue, reading, np.array([catalogue.position(creator_id)]), model)
-    stands_on = grounds(catalogue, reading, fitted, model)[0]
+    place = catalogue.position(creator_id)
+    fitted = fit_of(catalogue, reading, np.array([place]), model)
+    stands_on = grounds(catalogue, reading, fitted, catalogue.shown.of([place]), model)[0]
     return _page(
         view,
         "creator.html",
