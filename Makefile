@@ -26,7 +26,7 @@ CODE := $(wildcard features training serving realreach.py tests notebooks)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run setup setup-dev browser test lint format bench lock clean
+.PHONY: help run setup setup-dev browser postgres test lint format bench lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +34,7 @@ help: ## list these targets
 run: setup ## set up, then simulated creators, models, catalogue and the page on 127.0.0.1 (CREATORS=N, PORT=3000)
 	$(BIN)/realreach demo $(if $(CREATORS),--creators $(CREATORS)) --port $(PORT)
 
-test: setup-dev browser ## set up, then run every test (ARGS="-k words" passes options to pytest)
+test: setup-dev browser postgres ## set up, then run every test (ARGS="-k words" passes options to pytest)
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: setup-dev ## ruff, mypy, bandit, the arrows between the rooms, and known faults of what is locked
@@ -120,4 +120,15 @@ browser:
 			fonts-dejavu-core; } >/dev/null || echo "no Chromium could be installed: the tests of the page will be skipped"; \
 	else \
 		echo "no Chromium found: the tests of the page will be skipped (on Debian: sudo apt-get install chromium)"; \
+	fi
+
+# Tests of the shared database need a PostgreSQL of their own; where none can be had they are skipped and say so.
+postgres:
+	@command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing PostgreSQL for the tests of the shared database"; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql; } \
+			>/dev/null || echo "no PostgreSQL could be installed: the tests of the shared database will be skipped"; \
+	else \
+		echo "no PostgreSQL found: the tests of the shared database will be skipped (on Debian: sudo apt-get install postgresql)"; \
 	fi

@@ -13,14 +13,17 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from training.tracking import home
 
 log = logging.getLogger("realreach.store")
 
-#: Seconds that a writer waits for another one of the same SQLite file.
-_LOCKED_SECONDS = 5
+#: Seconds that a writer waits for another one, or for a connection; and those of a statement of PostgreSQL.
+_LOCKED_SECONDS, _STATEMENT_SECONDS = 5, 20
+#: How each database inserts a row or changes the one that is there, in one step.
+_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 metadata = sa.MetaData()
 keys = sa.Table(
     "api_keys",
@@ -104,13 +107,18 @@ class StoreError(RuntimeError):
 
 def url() -> str:
     """Where the database is: REALREACH_DATABASE, by default realreach.db in REALREACH_HOME."""
-    return os.environ.get("REALREACH_DATABASE") or f"sqlite:///{(home() / 'realreach.db').as_posix()}"
+    named = os.environ.get("REALREACH_DATABASE") or f"sqlite:///{(home() / 'realreach.db').as_posix()}"
+    kind, colon, rest = named.partition(":")
+    # the one driver that is installed, whatever hosts of databases call their addresses
+    return f"postgresql+psycopg{colon}{rest}" if kind in ("postgres", "postgresql") else named
 
 
 @cache
 def _engine(address: str) -> sa.Engine:
     if not address.startswith("sqlite"):
-        return sa.create_engine(address, pool_pre_ping=True)
+        limits = f"-c lock_timeout={_LOCKED_SECONDS}s -c statement_timeout={_STATEMENT_SECONDS}s"
+        waits = {"connect_timeout": _LOCKED_SECONDS, "options": limits}
+        return sa.create_engine(address, pool_pre_ping=True, connect_args=waits)
     home().mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(address, connect_args={"timeout": _LOCKED_SECONDS})
 
@@ -172,8 +180,11 @@ def count_uses(requests: Mapping[str, int], day: date) -> dict[str, int]:
     """
     with connection() as one:
         for key_id, more in requests.items():
-            same = (uses.c.key_id == key_id) & (uses.c.day == day)
-            if not one.execute(uses.update().where(same).values(requests=uses.c.requests + more)).rowcount:
-                one.execute(uses.insert().values(key_id=key_id, day=day, requests=more))
+            insert: Any = _INSERT[one.dialect.name](uses).values(key_id=key_id, day=day, requests=more)
+            one.execute(
+                insert.on_conflict_do_update(
+                    index_elements=[uses.c.key_id, uses.c.day], set_={"requests": uses.c.requests + more}
+                )
+            )
         rows = one.execute(sa.select(uses.c.key_id, uses.c.requests).where(uses.c.day == day))
         return {row.key_id: row.requests for row in rows}

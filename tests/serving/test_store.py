@@ -1,0 +1,212 @@
+"""The same store in SQLite and in a real PostgreSQL: keys, uses, feedback and jobs, also by two at once."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from serving import jobs, store
+from serving.keys import create_key, find, list_keys, revoke_key
+from serving.schemas import FeedbackRequest, JobRequest
+from serving.writes import OtherBodyError, feedback_tables, leave_feedback, write_once
+
+_PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+_PROGRAM = shutil.which("postgres") or (str(_PROGRAMS[-1] / "postgres") if _PROGRAMS else None)
+DECISION = {"brand_id": "b1", "creator_id": "an", "decided_at": "2026-01-12T09:30:00Z", "decision": "yes"}
+
+
+class Cluster:
+    """A PostgreSQL of our own that can be stopped and started."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder, self.port, self.programs = folder, port, Path(str(_PROGRAM)).resolve().parent
+        # it refuses to run as root
+        self._as = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        self.process: subprocess.Popen[bytes] | None = None
+        made = [str(self.programs / "initdb"), "-D", str(folder / "data"), "-U", "realreach", "-A", "trust"]
+        subprocess.run([*self._as, *made], check=True, capture_output=True, cwd=folder)
+
+    @property
+    def url(self) -> str:
+        return f"postgres://realreach@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        command = [str(self.programs / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port)]
+        options = ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.folder}"]
+        with (self.folder / "log.txt").open("ab") as log:
+            self.process = subprocess.Popen([*self._as, *command, *options], stdout=log, stderr=log, cwd=self.folder)
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+            except OSError:
+                assert time.monotonic() < deadline, (self.folder / "log.txt").read_text()
+                time.sleep(0.1)
+            else:
+                return
+
+    def stop(self) -> None:
+        if self.process is None:
+            return
+        # what runs as another user is asked by its own file: runuser passes on no signal that ends it at once
+        pid = int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+        os.kill(pid, signal.SIGINT)
+        self.process.wait(30)
+        self.process = None
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    if _PROGRAM is None:
+        pytest.skip("PostgreSQL is not installed (on Debian: apt-get install postgresql)")
+    # not below pytest's own folder, which is root's alone
+    folder = Path("/tmp") / f"realreach-postgres-{os.getpid()}"  # noqa: S108
+    folder.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres")
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = int(one.getsockname()[1])
+    made = Cluster(folder, port)
+    made.start()
+    yield made
+    made.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    if request.param == "sqlite":
+        monkeypatch.setenv("REALREACH_DATABASE", f"sqlite:///{tmp_path / 'realreach.db'}")
+        yield "sqlite"
+        return
+    monkeypatch.setenv("REALREACH_DATABASE", request.getfixturevalue("cluster").url)
+    with store.connection() as one:
+        for table in reversed(store.metadata.sorted_tables):
+            one.execute(table.delete())
+    yield "postgresql"
+    store._engine(store.url()).dispose()
+
+
+@pytest.mark.slow
+def test_keys(database: str) -> None:
+    key, sent = create_key("tool", frozenset({"read"}), tenant="ours")
+    assert find(sent, {one.id: one for one in list_keys()}) == key
+    revoke_key(key.id)
+    assert find(sent, {one.id: one for one in list_keys()}) is None
+
+
+@pytest.mark.slow
+def test_uses_of_several_processes_add_up(database: str) -> None:
+    day = date(2026, 1, 10)
+    store.count_uses({}, day)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: store.count_uses({"k": 3, "l": 1}, day), range(24)))
+    assert store.count_uses({}, day) == {"k": 72, "l": 24}
+
+
+@pytest.mark.slow
+def test_a_named_write_of_several_at_once_happens_once(database: str) -> None:
+    left = FeedbackRequest.model_validate({"decisions": [DECISION]})
+    write = partial(leave_feedback, tenant="ours", who="test", request=left)
+    feedback_tables("ours")
+    with ThreadPoolExecutor(8) as pool:
+        answers = set(pool.map(lambda _: write_once("ours", "/v1/feedback", "k1", b"body", write), range(16)))
+    assert len(answers) == 1
+    with store.connection() as one:
+        assert len(one.execute(store.feedback.select()).all()) == 1
+    with pytest.raises(OtherBodyError):
+        write_once("ours", "/v1/feedback", "k1", b"another", write)
+    assert feedback_tables("theirs") == {}
+
+
+@pytest.mark.slow
+def test_parts_of_jobs_are_claimed_once_by_many(database: str, histories: list[dict[str, Any]]) -> None:
+    rows = [{**histories[0], "posts": [], "snapshots": []}] * 1_000
+    many = [{**one, "creator": {**one["creator"], "creator_id": f"c{number}"}} for number, one in enumerate(rows)]
+    with store.connection() as one:
+        job = jobs.submit(one, "ours", "test", JobRequest.model_validate({"histories": many}), "en").id
+    claimed: list[jobs.Part] = []
+
+    def work(_: int) -> None:
+        deadline = time.monotonic() + 30
+        while len(claimed) < 10 and time.monotonic() < deadline:
+            if part := jobs.claim():  # None also where another one was faster
+                claimed.append(part)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
+    assert jobs.claim() is None
+    assert sorted(part.number for part in claimed) == list(range(10))
+    for part in claimed:
+        jobs.finish(part, [f'{{"n": {part.number}}}'] * len(part.request.histories), 0)
+    told = jobs.show_job("ours", job)
+    assert (told.state, told.scored) == ("done", 1_000)
+    assert b"".join(jobs.result("ours", job)).splitlines()[::100] == [b'{"n": %d}' % number for number in range(10)]
+
+
+@pytest.mark.slow
+def test_a_postgresql_that_is_gone_is_said_and_used_again_when_back(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REALREACH_DATABASE", cluster.url)
+    _, sent = create_key("tool", frozenset({"read"}))
+    cluster.stop()
+    with pytest.raises(store.StoreError, match="cannot be used"):
+        list_keys()
+    cluster.start()
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            known = {one.id: one for one in list_keys()}
+            break
+        except store.StoreError:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    assert find(sent, known) is not None
+    store._engine(store.url()).dispose()
+
+
+@pytest.mark.slow
+def test_the_service_scores_on_while_its_postgresql_is_gone(
+    cluster: Cluster,
+    serve_closed: Callable[[Path], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    histories: list[dict[str, Any]],
+) -> None:
+    monkeypatch.setenv("REALREACH_DATABASE", cluster.url)
+    _, sent = create_key("tool", frozenset({"read", "score", "write"}))
+    url = serve_closed(tmp_path)
+
+    def ask(path: str, body: dict[str, Any]) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {sent}"}
+        return httpx.post(f"{url}/v1/{path}", json=body, headers=headers, timeout=40, trust_env=False)
+
+    assert ask("feedback", {"decisions": [DECISION]}).status_code == 201
+    cluster.stop()
+    for path, body in (("feedback", {"decisions": [DECISION]}), ("jobs", {"histories": histories})):
+        refused = ask(path, body)
+        assert (refused.status_code, refused.json()["code"]) == (503, "store_unavailable")
+        assert int(refused.headers["retry-after"]) > 0
+    assert ask("score", {"histories": histories, "checks": False}).status_code == 200
+    assert ask("recommend", {"brief": "serum"}).status_code == 200
+    cluster.start()
+    deadline = time.monotonic() + 30
+    while ask("feedback", {"decisions": [DECISION]}).status_code != 201:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    with store.connection() as one:
+        assert len(one.execute(store.feedback.select().where(store.feedback.c.tenant == "default")).all()) == 2
+    store._engine(store.url()).dispose()
