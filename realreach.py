@@ -1392,6 +1392,27 @@ def feedback(
 
 
 @app.command()
+def bundle(
+    catalogue: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Score file (Parquet) to put inside; else named at start."),
+    ] = None,
+) -> None:
+    """Make a bento: the service with the champions inside, for machines that have neither realreach nor a registry."""
+    from serving.bundle import BundleError, make_bundle
+    from training.tracking import CorruptModelError, ModelNotFoundError
+
+    try:
+        made = make_bundle(catalogue, _say)
+    except (BundleError, CorruptModelError) as error:
+        _refuse(error)
+    except ModelNotFoundError as error:
+        _refuse(error, "train and promote one first: realreach train authenticity && realreach promote authenticity")
+    _say(f"{made.tag} with {', '.join(f'{name} version {version}' for name, version in made.versions.items())}")
+    _say(f"it lies in {made.path}; serve it with: bentoml serve {made.tag}")
+
+
+@app.command()
 def demo(
     creators: Annotated[int, typer.Option(min=200, help="Simulated creators to rank.")] = 2000,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the page.")] = 3000,

@@ -20,7 +20,7 @@ from features.profiles import ProfileSpace, niche_shares
 from features.tables import HEADS, PLATFORMS
 from features.terms import Rarity, fold, normalise
 from serving.shown import Kept, records
-from training.tracking import home
+from training.tracking import BUNDLED, home
 
 FRACTION, NUMBER, COUNT, TIME, FLAG, TEXT = "fraction", "float64", "Int64", "datetime64[us, UTC]", "boolean", "str"
 
@@ -444,11 +444,12 @@ def _told_apart(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def catalogue_paths() -> tuple[Path, ...]:
-    """Where the catalogue is: the files of REALREACH_CATALOGUE, else catalogue.parquet in REALREACH_HOME.
+    """Where the catalogue is: the files of REALREACH_CATALOGUE, else that of the bento, else that of REALREACH_HOME.
 
     REALREACH_CATALOGUE may name several files, separated as in PATH.
     """
     named = os.environ.get("REALREACH_CATALOGUE", "")
     if named:
         return tuple(Path(name) for name in named.split(os.pathsep) if name)
-    return (home() / "catalogue.parquet",)
+    bundled = Path(__file__).parents[1] / BUNDLED / "catalogue.parquet"
+    return (bundled if bundled.is_file() else home() / "catalogue.parquet",)

@@ -23,8 +23,8 @@ from training.tracking import CorruptModelError, ModelNotFoundError
 
 log = logging.getLogger("bentoml.realreach")
 
-#: Models whose champions are served.
-_MODELS = ("authenticity", "safety", "fit")
+#: Models whose champions are served; without the first nothing is scored.
+MODELS = ("authenticity", "safety", "fit")
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _with_catalogue(loaded: Loaded) -> Loaded:
 def _champions() -> tuple[int | None, ...]:
     """Version of each model that its alias names now, None where there is none."""
     found: list[int | None] = []
-    for name in _MODELS:
+    for name in MODELS:
         try:
             found.append(tracking.resolve(name).version)
         except ModelNotFoundError:

@@ -38,6 +38,8 @@ CHALLENGER = "challenger"
 
 MANIFEST = "manifest.json"
 METADATA = "metadata.json"
+#: Folder beside the packages that holds the champions of a bento, and the file in it that names them.
+BUNDLED, CHAMPIONS = "bundled", "champions.json"
 #: Version tag with the digest of the manifest, so that files and registry vouch for each other.
 MANIFEST_TAG = "realreach.manifest_sha256"
 #: Run tag that tells a run still going from one whose process was killed.
@@ -320,6 +322,10 @@ def resolve(model_name: str, alias: str = CHAMPION) -> ModelVersion:
     ModelNotFoundError
         Where there is no such model or alias.
     """
+    if (bundled := _bundled()) is not None:
+        if alias != CHAMPION or model_name not in bundled:
+            raise ModelNotFoundError(f"this bento has no {alias} of the model {model_name!r}")
+        return bundled[model_name]
     # whoever only asks for a model gets no store made for it, which takes seconds
     if not os.environ.get("MLFLOW_TRACKING_URI") and not (home() / "mlflow.db").exists():
         raise ModelNotFoundError(f"{store_uri()} has no {alias} of the model {model_name!r}")
@@ -355,6 +361,19 @@ def read_metadata(model_name: str, version: int) -> dict[str, Any]:
     root, _ = _fetch(model_name, version)
     found: dict[str, Any] = json.loads((root / METADATA).read_text(encoding="utf-8"))
     return found
+
+
+def _bundled_folder() -> Path:
+    return Path(__file__).parents[1] / BUNDLED
+
+
+def _bundled() -> dict[str, ModelVersion] | None:
+    """Champions of the bento that this is; None where it is none, or where a registry is named."""
+    named = _bundled_folder() / CHAMPIONS
+    if os.environ.get("MLFLOW_TRACKING_URI") or not named.is_file():
+        return None
+    champions = json.loads(named.read_text(encoding="utf-8"))
+    return {name: ModelVersion(name, one["version"], one["run_id"], one["tags"]) for name, one in champions.items()}
 
 
 def _client() -> "MlflowClient":
@@ -547,6 +566,11 @@ def _verify(root: Path, digest: str, what: str) -> str:
 
 def _fetch(model_name: str, version: int) -> tuple[Path, str]:
     """Checked files of a version: their root, and the model's folder in it."""
+    if (bundled := _bundled()) is not None:
+        if model_name not in bundled or bundled[model_name].version != version:
+            raise ModelNotFoundError(f"this bento has no version {version} of the model {model_name!r}")
+        root = _bundled_folder() / model_name
+        return root, _verify(root, bundled[model_name].tags[MANIFEST_TAG], f"{model_name} version {version}")
     found = _find(_client(), model_name, version)
     what = f"{model_name} version {version}"
     digest = found.tags.get(MANIFEST_TAG)
