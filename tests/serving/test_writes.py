@@ -100,7 +100,8 @@ def test_a_database_that_is_gone_refuses_writes_and_nothing_else(
 
 @pytest.mark.slow
 def test_feedback_from_the_command_line(service_url: str, service_folder: Path, tmp_path: Path) -> None:
-    assert httpx.post(f"{service_url}/v1/feedback", json={"decisions": [DECISION]}, trust_env=False).status_code == 201
+    own = DECISION | {"brand_id": "of this test"}  # other tests leave feedback at the same server
+    assert httpx.post(f"{service_url}/v1/feedback", json={"decisions": [own]}, trust_env=False).status_code == 201
     out = tmp_path / "left"
     command = [sys.executable, "-m", "realreach", "feedback", "--out", str(out)]
     environment = os.environ | {"REALREACH_DATABASE": f"sqlite:///{service_folder / 'realreach.db'}"}
@@ -108,4 +109,5 @@ def test_feedback_from_the_command_line(service_url: str, service_folder: Path, 
         ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
         assert ended.returncode == code, ended.stderr
     assert "is not empty" in ended.stderr
-    assert pd.read_parquet(out / "decisions.parquet")["creator_id"].tolist() == ["an"]
+    decisions = pd.read_parquet(out / "decisions.parquet")
+    assert decisions.loc[decisions["brand_id"] == "of this test", "creator_id"].tolist() == ["an"]
