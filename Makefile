@@ -61,8 +61,8 @@ setup: $(VENV)/.run ## the virtual environment that runs the program
 setup-dev: $(VENV)/.dev ## the same, with what tests and checks need
 
 lock: $(VENV)/.tools ## resolve the dependencies of pyproject.toml anew (UPGRADE=1 takes the newest allowed)
-	$(UV) pip compile $(COMPILE) pyproject.toml -o requirements.lock
-	$(UV) pip compile $(COMPILE) pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
+	$(UV) pip compile $(COMPILE) pyproject.toml --extra dev -o requirements-dev.lock
+	$(UV) pip compile $(COMPILE) pyproject.toml -c requirements-dev.lock -o requirements.lock
 	$(UV) pip compile $(COMPILE) pyproject.toml --extra bench -c requirements-dev.lock -o requirements-bench.lock
 
 clean: ## remove what make and the tools made; .realreach (models, runs, decisions) stays
@@ -96,7 +96,7 @@ $(VENV)/.run: requirements.lock pyproject.toml $(VENV)/.tools
 	@$(call install-project)
 	@touch $@
 
-# requirements-dev.lock is resolved with requirements.lock as its constraint, so it holds all of it.
+# requirements.lock is resolved with requirements-dev.lock as its constraint, so all of it is in there.
 $(VENV)/.dev: requirements-dev.lock requirements.lock pyproject.toml $(VENV)/.tools
 	@echo "setting up $(VENV) from requirements-dev.lock"
 	@$(call install,requirements-dev.lock)
