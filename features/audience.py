@@ -141,7 +141,12 @@ def audience_signals(histories: Histories) -> dict[str, np.ndarray]:
     dict of str to ndarray of float64, each of shape (creators,)
         In the order of `histories.creators`; NaN where it cannot be computed.
     """
-    return _accounts(histories.audience) | _closeness(histories)
+    columns = {signal.name: np.full(len(histories.creators), np.nan) for signal in SIGNALS}
+    if histories.audience.counts.any():
+        columns |= _accounts(histories.audience)
+    if histories.comments.counts.any():
+        columns |= _closeness(histories)
+    return columns
 
 
 def audience_pointers(histories: Histories) -> dict[str, np.ndarray]:

@@ -410,6 +410,8 @@ def comments_signals(histories: Histories) -> dict[str, np.ndarray]:
         In the order of `histories.creators`; NaN where it cannot be computed.
     """
     columns = {signal.name: np.full(len(histories.creators), np.nan) for signal in SIGNALS}
+    if not histories.comments.counts.any():
+        return columns
     for some in _passes(histories):
         for name, values in _pass_signals(some, histories).items():
             columns[name][some.creators] = values

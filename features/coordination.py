@@ -470,7 +470,9 @@ def coordination_signals(histories: Histories, crowd: Crowd | None) -> dict[str,
     if crowd is not None:
         known = crowd.signals.reindex(pd.Index(ids))
         columns |= {str(name): values.to_numpy() for name, values in known.items()}
-    return columns | {"returning_group_share_all": _returning_group(histories)}
+    if histories.comments.counts.any():
+        columns["returning_group_share_all"] = _returning_group(histories)
+    return columns
 
 
 def _looked_up(frame: pd.DataFrame, value: str, keys: Sequence[np.ndarray]) -> np.ndarray:

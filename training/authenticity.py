@@ -24,16 +24,17 @@ from features.coordination import Crowd
 from features.histories import Histories
 from features.signals import FAMILIES, SIGNALS, registry_hash, signal_columns
 from features.tables import HEADS
-from training.calibration import Calibrator
+from training.calibration import Calibrator, apply_each, column_of
+from training.merged import MOST_ROWS, merge_boosters, raw_scores
 from training.quantification import shift_prior
-from training.shares import SMALL_TO_SCORE, ShareModel
+from training.shares import ShareModel
 
 #: Coverage of the interval around a probability.
 INTERVAL = 0.90
 #: Probabilities are kept this far from 0 and 1 on the logit scale.
 _EDGE = 1e-4
-#: Rows below which one thread is faster than several in training.
-SMALL = 20_000
+#: Rows below which one thread is faster than several, in training and in scoring.
+SMALL, SMALL_TO_SCORE = 20_000, 2_000
 
 #: Signals of which a head needs any one, and what that takes (a message to translate).
 NEEDS: Mapping[str, tuple[tuple[str, ...], str]] = {
@@ -129,13 +130,17 @@ class Head:
 
     def member_logits(self, x: np.ndarray) -> np.ndarray:
         """Logits of each member, float64 of shape (members, rows)."""
-        scores = [np.asarray(booster.predict(x, num_threads=_threads(x))) for booster in self.members]
-        return np.asarray(logit(np.clip(scores, _EDGE, 1 - _EDGE)))
+        return within_edges(raw_scores(self.members, x, _threads(x)))
 
     def contributions(self, x: np.ndarray) -> np.ndarray:
         """Mean contribution of each signal to the logit over the members, shape (rows, signals)."""
         each = [booster.predict(x, pred_contrib=True, num_threads=_threads(x)) for booster in self.members]
         return np.mean([np.asarray(one)[:, :-1] for one in each], axis=0)
+
+
+def within_edges(logits: np.ndarray) -> np.ndarray:
+    """Logits of which no probability is closer than `_EDGE` to 0 or 1."""
+    return np.clip(logits, logit(_EDGE), -logit(_EDGE))
 
 
 def _threads(x: np.ndarray) -> int:
@@ -201,13 +206,23 @@ def with_interval(
     tuple of three ndarrays of shape (rows,)
         Probability, lower and upper end of the `INTERVAL`.
     """
-    members = logits.shape[0]
-    middle = calibrator.apply(mean_score(logits))
-    each = [logit(own.apply(expit(member))) for own, member in zip(resampled, logits, strict=True)]
-    reach = _reach(members) * np.std(each, axis=0, ddof=1)
+    middle, low, high = with_intervals(logits[None], (calibrator,), (resampled,))
+    return middle[0], low[0], high[0]
+
+
+def with_intervals(
+    logits: np.ndarray, calibrators: Sequence[Calibrator], resampled: Sequence[Sequence[Calibrator]]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same of several heads at once, logits of shape (heads, members, rows), results of shape (heads, rows)."""
+    heads, members, rows = logits.shape
+    middle = apply_each(calibrators, expit(logits.mean(axis=1)))
+    flat = [own for of_head in resampled for own in of_head]
+    each = logit(apply_each(flat, expit(logits).reshape(-1, rows))).reshape(heads, members, rows)
+    reach = _reach(members) * np.std(each, axis=1, ddof=1)
+    edge = column_of([one.edge for one in calibrators], 2)
     ends = (expit(logit(middle) + sign * reach) for sign in (-1, 1))
     # no surer at its ends than the calibrator may be, and the middle is inside also where rounding says otherwise
-    low, high = (np.clip(end, calibrator.edge, 1 - calibrator.edge) for end in ends)
+    low, high = (np.clip(end, edge, 1 - edge) for end in ends)
     return middle, np.minimum(low, middle), np.maximum(high, middle)
 
 
@@ -221,10 +236,11 @@ def manipulation_logits(
     heads assessed were under-rated (measured on 1,219 unseen simulated creators: with four of five heads, authenticity
     was .606 on average and .640 true; now .624).
     """
-    none = 0.0
-    for name, head in heads.items():
-        probability = head.calibrator.apply(expit(head_logits[name]))
-        none = none + np.log1p(-np.clip(np.where(assessed[name], probability, head.lone_rate), _EDGE, 1 - _EDGE))
+    of_heads = np.array([head_logits[name] for name in heads])
+    probability = apply_each([head.calibrator for head in heads.values()], expit(of_heads))
+    known = np.array([assessed[name] for name in heads])[:, None]
+    assumed = column_of([head.lone_rate for head in heads.values()], 3)
+    none = np.log1p(-np.clip(np.where(known, probability, assumed), _EDGE, 1 - _EDGE)).sum(axis=0)
     return np.asarray(logit(np.clip(-np.expm1(none), _EDGE, 1 - _EDGE)))
 
 
@@ -368,17 +384,20 @@ class AuthenticityModel:
             The columns of `score`; `<head>_flagged` is False where the head was not assessed.
         """
         assessed = {head: known & (head in self.heads) for head, known in _assessable(x).items()}
-        logits = {name: head.member_logits(x) for name, head in self.heads.items()}
+        logits, first_shares = self._raw(x)
         columns: dict[str, Any] = {}
-        base_rates = self.base_rates
+        base_rates, heads = self.base_rates, self.heads.values()
+        intervals = with_intervals(
+            np.array(list(logits.values())), [head.calibrator for head in heads], [head.resampled for head in heads]
+        )
+        by_head = dict(zip(self.heads, zip(*intervals, strict=True), strict=True))
         for name, known in assessed.items():
             middle = low = high = np.full(len(x), np.nan)
             flagged = np.zeros(len(x), dtype=bool)
             if name in self.heads:
                 head = self.heads[name]
-                interval = with_interval(logits[name], head.calibrator, head.resampled)
                 flagged = known & (mean_score(logits[name]) >= head.threshold)
-                middle, low, high = _at(base_rates[name], head.base_rate, interval)
+                middle, low, high = _at(base_rates[name], head.base_rate, by_head[name])
             for column, value in ((f"{name}_probability", middle), (f"{name}_low", low), (f"{name}_high", high)):
                 columns[column] = np.where(known, value, np.nan)
             columns[f"{name}_flagged"], columns[f"{name}_assessed"] = flagged, known
@@ -391,16 +410,38 @@ class AuthenticityModel:
         # authenticity is the other side of manipulation: the ends of the interval change places
         about = {"authenticity": 1 - middle, "authenticity_low": 1 - high, "authenticity_high": 1 - low}
         about = {column: np.where(nothing, np.nan, value) for column, value in about.items()}
-        return about | columns | self._shares(x, shifted[0] / trained[0])
+        return about | columns | self._shares(x, first_shares, shifted[0] / trained[0])
 
-    def _shares(self, x: np.ndarray, rarer: np.ndarray) -> dict[str, np.ndarray]:
+    @cached_property
+    def _boosters(self) -> list[lgb.Booster]:
+        """Members of the heads, then boosters of the shares."""
+        members = [booster for head in self.heads.values() for booster in head.members]
+        return members + [share.booster for share in self.shares.values()]
+
+    @cached_property
+    def _merged(self) -> lgb.Booster:
+        return merge_boosters(self._boosters)
+
+    def _raw(self, x: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Logits of each head's members, (members, rows), and first estimates of each share, (rows,)."""
+        raw = (
+            np.asarray(self._merged.predict(x, raw_score=True, num_threads=1)).reshape(len(x), -1).T
+            if len(x) <= MOST_ROWS
+            else raw_scores(self._boosters, x, _threads(x))
+        )
+        counts = [*(len(head.members) for head in self.heads.values()), *(1 for _ in self.shares)]
+        parts = np.split(raw, np.cumsum(counts)[:-1])
+        logits = {name: within_edges(part) for name, part in zip(self.heads, parts, strict=False)}
+        return logits, {name: expit(part[0]) for name, part in zip(self.shares, parts[len(self.heads) :], strict=True)}
+
+    def _shares(self, x: np.ndarray, first: Mapping[str, np.ndarray], rarer: np.ndarray) -> dict[str, np.ndarray]:
         """Estimated shares; `rarer` is the probability of any manipulation over the one at the training base rate."""
         columns = {}
         for count, head in SHARE_NEEDS.items():
             known = ~np.isnan(x[:, _NEEDED[head][0]])
             estimate = np.full((3, len(x)), np.nan)
             if count in self.shares and known.any():
-                estimate[:, known] = np.clip(self.shares[count].estimate(x[known]) * rarer[known], 0, 1)
+                estimate[:, known] = np.clip(self.shares[count].read(first[count][known]) * rarer[known], 0, 1)
             for end, values in zip(("", "_low", "_high"), estimate, strict=True):
                 columns[f"inauthentic_{count}_share{end}"] = values
         return columns

@@ -3,7 +3,7 @@
 A `Calibrator` is a handful of numbers, stored as JSON; nothing has to be unpickled to use it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
@@ -60,16 +60,7 @@ class Calibrator:
         ValueError
             Where a value is outside of [0, 1].
         """
-        p = np.asarray(p, dtype=np.float64)
-        if ((p < 0) | (p > 1)).any():
-            raise ValueError("p must be probabilities in [0, 1]")
-        if self.kind == "sigmoid":
-            p = _expit(self.intercept + self.slope * logit(p))
-        elif self.kind == "beta":
-            p = _expit(self.intercept + _beta_terms(p) @ (self.slope, self.upper))
-        elif self.kind in ("isotonic", "venn_abers"):
-            p = np.interp(p, self.x, self.y)
-        return np.clip(p, self.edge, 1 - self.edge)
+        return apply_each((self,), np.asarray(p, dtype=np.float64)[None])[0]
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers as plain JSON values."""
@@ -100,6 +91,43 @@ class Calibrator:
             raise ValueError(f"x and y must be rising knots of one length, found {len(x)} and {len(y)}")
         intercept, slope, upper, edge = (float(numbers[name]) for name in ("intercept", "slope", "upper", "edge"))
         return cls(kind, intercept, slope, upper, x, y, edge)
+
+
+def column_of(values: Sequence[float], ndim: int) -> Floats:
+    """Numbers along the first of so many axes."""
+    return np.array(values, dtype=np.float64).reshape(-1, *(1,) * (ndim - 1))
+
+
+def apply_each(calibrators: Sequence[Calibrator], p: Floats) -> Floats:
+    """Calibrated probabilities of several calibrators at once, each of its own row; missing stays missing.
+
+    Parameters
+    ----------
+    calibrators : sequence of Calibrator
+    p : ndarray of float64, shape (calibrators, ...)
+
+    Raises
+    ------
+    ValueError
+        Where a value is outside of [0, 1].
+    """
+    if ((p < 0) | (p > 1)).any():
+        raise ValueError("p must be probabilities in [0, 1]")
+    calibrated = p.copy()
+    for kind in {one.kind for one in calibrators}:
+        rows = [row for row, one in enumerate(calibrators) if one.kind == kind]
+        own = [calibrators[row] for row in rows]
+        if kind in ("sigmoid", "beta"):
+            # a sigmoid weighs log p and -log(1 - p) alike
+            numbers = [(one.intercept, one.slope, one.slope if kind == "sigmoid" else one.upper) for one in own]
+            intercept, slope, upper = (column_of(values, p.ndim) for values in zip(*numbers, strict=True))
+            terms = _beta_terms(p[rows])
+            calibrated[rows] = _expit(intercept + slope * terms[..., 0] + upper * terms[..., 1])
+        elif kind != "none":
+            for row, one in zip(rows, own, strict=True):
+                calibrated[row] = np.interp(p[row], one.x, one.y)
+    edge = column_of([one.edge for one in calibrators], p.ndim)
+    return np.asarray(np.clip(calibrated, edge, 1 - edge))
 
 
 def fit_calibrator(

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-#: Rows below which one thread is faster than several.
-SMALL_TO_SCORE = 2_000
 #: Coverage of the interval of a share.
 INTERVAL = 0.90
 #: Calibration creators behind each knot, at least, and knots, at most.
@@ -30,7 +28,7 @@ class ShareModel:
     Attributes
     ----------
     booster : lightgbm.Booster
-        Signals to a first estimate in [0, 1].
+        Signals to a first estimate in [0, 1]; its raw score is the logit of it.
     knots : tuple of float
         Rising first estimates.
     middle, low, high : tuple of float
@@ -43,10 +41,8 @@ class ShareModel:
     low: tuple[float, ...]
     high: tuple[float, ...]
 
-    def estimate(self, x: Floats) -> Floats:
-        """Share, lower and upper end for rows of signals, float64 of shape (3, rows)."""
-        threads = 1 if len(x) < SMALL_TO_SCORE else 0
-        first = np.asarray(self.booster.predict(x, num_threads=threads))
+    def read(self, first: Floats) -> Floats:
+        """Share, lower and upper end for estimates of the booster, float64 of shape (3, rows)."""
         return np.stack([np.interp(first, self.knots, line) for line in (self.middle, self.low, self.high)])
 
     def to_dict(self) -> dict[str, list[float]]:

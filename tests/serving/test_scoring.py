@@ -1,16 +1,20 @@
 import json
+import threading
 
+import anyio
 import numpy as np
 import pandas as pd
 import pytest
+from starlette.testclient import TestClient
 
 from features.evidence import GROUP_OF, GROUPS
 from features.histories import make_histories
 from features.peers import LEAST_PEERS, PeersError, make_peers, peer_position
 from features.signals import SIGNALS, compute_signals
 from features.tables import HEADS, check_tables
-from serving import current
+from serving import answers, current
 from serving.answers import score_histories
+from serving.api import ON_THE_LOOP, make_api
 from serving.catalogue import check_scores
 from serving.models import LoadedModel
 from serving.reports import evidence_of, report
@@ -129,12 +133,16 @@ def test_evidence_of_an_older_catalogue_is_still_told():
     assert (told.group, told.group_words, told.window, told.peers_words) == (None, "", "", "")
 
 
-def test_every_flag_is_checked_by_taking_rows_away(loaded):
+@pytest.fixture(scope="module")
+def manipulated() -> dict[str, pd.DataFrame]:
     organic = simulate_creators(60, seed=33)
     rng = np.random.default_rng(0)
     campaigns = plan_campaigns(organic, draw_vendors(8, rng, style="retail"), rng, share=1.0)
-    tables = check_tables(inject_campaigns(organic, campaigns, rng)[0])
-    frame = _score(tables, loaded).set_index("creator_id")
+    return check_tables(inject_campaigns(organic, campaigns, rng)[0])
+
+
+def test_every_flag_is_checked_by_taking_rows_away(manipulated, loaded):
+    frame = _score(manipulated, loaded).set_index("creator_id")
     flagged = 0
     for creator, row in frame.iterrows():
         heads = {head for head in HEADS if pd.notna(row[f"{head}_flagged"]) and row[f"{head}_flagged"]}
@@ -287,3 +295,38 @@ def test_profile_texts_hold_what_was_written_by_as_of(loaded):
     moment = pd.Timestamp("2026-01-10", tz="UTC")
     frame = score_tables(tables, loaded, moment, imported_at=moment)
     assert frame.loc[0, "profile_text"] == "skincare\ntoner\nserum"
+
+
+def test_flags_are_checked_away_from_the_event_loop(manipulated, loaded, monkeypatch):
+    threads = []
+    score = answers.score_rows
+
+    def noting(histories, model, tables, *, imported_at):
+        threads.append((threading.get_ident(), tables is not None))
+        return score(histories, model, tables, imported_at=imported_at)
+
+    monkeypatch.setattr(answers, "score_rows", noting)
+    serving_now = current.Current()
+    serving_now.loaded = current.Loaded(model=loaded)
+    api = make_api(serving_now)
+    api.state.limiter = anyio.CapacityLimiter(1)
+    seen = set()
+    with TestClient(api, base_url="http://127.0.0.1") as client:
+        for creator in manipulated["creators"]["creator_id"][:25]:
+            history = {"creator": rows(manipulated["creators"], creator)[0]}
+            history |= {name: rows(manipulated[name], creator) for name in ("posts", "snapshots")}
+            body = {"histories": [history], "as_of": SIMULATION_AS_OF.isoformat()}
+            if len(json.dumps(body)) > ON_THE_LOOP - 1000:
+                continue
+            threads.clear()
+            answer = client.post("/score", json=body)
+            assert answer.status_code == 200
+            (report,) = answer.json()["reports"]
+            flagged = any(head["flagged"] for head in report["heads"])
+            assert [checked for _, checked in threads] == [False, True][: 1 + flagged]
+            assert len({thread for thread, _ in threads}) == 1 + flagged
+            seen.add(flagged)
+            unchecked = client.post("/score", json=body | {"checks": False}).json()["reports"]
+            assert unchecked == [report | {"checked": []}]
+            assert bool(report["checked"]) == flagged
+    assert seen == {True, False}

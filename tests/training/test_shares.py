@@ -24,7 +24,7 @@ def test_intervals_hold_what_they_say_also_among_alike(booster):
     x, share = drawn(4000, 1)
     model = calibrate_share(booster, np.asarray(booster.predict(x)), share)
     x, share = drawn(20_000, 2)
-    middle, low, high = model.estimate(x)
+    middle, low, high = model.read(booster.predict(x))
     assert ((low <= middle) & (middle <= high) & (low >= 0) & (high <= 1)).all()
     inside = (low <= share) & (share <= high)
     assert INTERVAL - 0.03 < inside.mean() < INTERVAL + 0.03
@@ -38,7 +38,7 @@ def test_numbers_survive_a_round_trip(booster):
     x, share = drawn(500, 3)
     model = calibrate_share(booster, np.asarray(booster.predict(x)), share)
     again = ShareModel.from_dict(booster, model.to_dict())
-    np.testing.assert_array_equal(again.estimate(x), model.estimate(x))
+    np.testing.assert_array_equal(again.read(booster.predict(x)), model.read(booster.predict(x)))
 
 
 def test_bad_numbers_and_too_few_creators_are_refused(booster):
