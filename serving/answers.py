@@ -1,7 +1,6 @@
 """From a request to its answer: what is asked of the models and the catalogue, without anything of HTTP."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -76,8 +75,12 @@ def score_histories(
     if histories is None:
         tables = _checked(request)
         histories = make_histories(tables, asked or latest_knowledge(tables, now), imported_at=now)
-    tables = partial(_checked, request) if request.checks else None
-    by_id = {row["creator_id"]: row for row in score_rows(histories, model, tables, imported_at=now)}
+
+    def tables_to_check() -> Tables:
+        return _checked(request)
+
+    scored = score_rows(histories, model, tables_to_check if request.checks else None, imported_at=now)
+    by_id = {row["creator_id"]: row for row in scored}
     in_order = [by_id[history.creator.creator_id] for history in request.histories]
     return _answer(lambda: score_response(in_order, words_for(request.language or language)))
 

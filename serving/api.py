@@ -154,7 +154,7 @@ async def _answer(
             with timed(endpoint, "answer"):
                 made = answer(asked)
             with timed(endpoint, "write"):
-                return made and Response(made.model_dump_json(), media_type="application/json")
+                return None if made is None else Response(made.model_dump_json(), media_type="application/json")
         except (ValidationError, RepeatedKeyError) as error:
             return refused(error)
 
