@@ -71,6 +71,10 @@ class Wanted:
     unwanted_words: tuple[str, ...] = ()
 
 
+#: What is looked at whatever a brief asks for.
+_ALWAYS_READ = ("followers", "inauthentic_followers_share", "sponsored_share", "critical_share", *UNSAFE)
+
+
 def as_handle(name: str) -> str:
     """A brand's name as a handle would write it: "L'Oréal Paris" is "lorealparis"."""
     return re.sub(r"[^a-z0-9]", "", fold(normalise(name)))
@@ -80,10 +84,11 @@ def _primary(language: str) -> str:
     return language.lower().replace("_", "-").split("-")[0]
 
 
-def _among(values: pd.Series, wanted: Sequence[str]) -> Floats:
+def _among(creators: pd.DataFrame, column: str, wanted: Sequence[str]) -> Floats:
     """1 where a value is among the wanted ones, 0 where it is another, NaN where it is unknown or none is wanted."""
     if not wanted:
-        return np.full(len(values), np.nan)
+        return np.full(len(creators), np.nan)
+    values = creators[column]
     kept = {_primary(one) for one in wanted}
     folded = values.map(_primary, na_action="ignore")
     return np.where(values.isna(), np.nan, folded.isin(kept).to_numpy(dtype=np.float64))
@@ -156,6 +161,18 @@ def _balance(critical: Floats) -> Floats:
     return np.clip(np.minimum(critical / low, (1 - critical) / (1 - high)), 0.0, 1.0)
 
 
+def columns_read(wanted: Wanted) -> tuple[str, ...]:
+    """Columns of a score frame that `match_signals` reads for a brief; most wishes are of few briefs."""
+    asked = {
+        ("language", "audience_language"): wanted.languages,
+        ("country",): wanted.countries,
+        ("role",): wanted.roles,
+        ("price_per_post", "currency"): wanted.price_max is not None,
+        ("mentions", "as_of"): wanted.competitors,
+    }
+    return (*_ALWAYS_READ, *(name for names, there in asked.items() if there for name in names))
+
+
 def match_signals(wanted: Wanted, creators: pd.DataFrame, texts: Sequence[str]) -> dict[str, Floats]:
     """How well creators meet what a brief asks for besides its topic.
 
@@ -163,8 +180,7 @@ def match_signals(wanted: Wanted, creators: pd.DataFrame, texts: Sequence[str]) 
     ----------
     wanted : Wanted
     creators : DataFrame
-        Rows of a score frame, or its columns `language`, `country`, `followers`, `inauthentic_followers_share`, `as_of`
-        and those of `features.facts.FACTS` and `UNSAFE`.
+        Rows of a score frame, or its columns that `columns_read` names.
     texts : sequence of str
         What each of them writes.
 
@@ -178,10 +194,10 @@ def match_signals(wanted: Wanted, creators: pd.DataFrame, texts: Sequence[str]) 
     )
     reach = np.clip(np.log10(np.maximum(genuine, 1.0)) / _FULL_REACH, 0.0, 1.0)
     found = {
-        "language": _among(creators["language"], wanted.languages),
-        "audience_language": _among(creators["audience_language"], wanted.languages),
-        "country": _among(creators["country"], wanted.countries),
-        "role": _among(creators["role"], wanted.roles),
+        "language": _among(creators, "language", wanted.languages),
+        "audience_language": _among(creators, "audience_language", wanted.languages),
+        "country": _among(creators, "country", wanted.countries),
+        "role": _among(creators, "role", wanted.roles),
         "price": _affordable(creators, wanted),
         "no_competitor": _conflicts(creators, texts, wanted),
         "sponsored_room": 1.0 - creators["sponsored_share"].to_numpy(dtype=np.float64),

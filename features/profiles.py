@@ -168,10 +168,14 @@ class ProfileSpace:
         np.round(found, _DIGITS, out=found)
         return np.clip(found, 0.0, 1.0, out=found)
 
-    def line_likeness(self, lines: np.ndarray, brief: BriefVector) -> np.ndarray:
-        """How alike lines, as `features.vectors.embed` reads them, are to a brief: -1 to 1; float64, shape (lines,)."""
-        unknown = np.full(len(lines), -1)  # a line is too short to tell its language
-        return np.asarray(_centred(lines.astype(np.float64), unknown, self.means) @ brief.vector)
+    def lines(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors of lines, float32 of shape (lines, dimensions): too short to tell their language, held to all."""
+        return _centred(embed(texts).astype(np.float64), np.full(len(texts), -1), self.means).astype(np.float32)
+
+    @staticmethod
+    def line_likeness(lines: np.ndarray, brief: BriefVector) -> np.ndarray:
+        """How alike vectors of lines are to a brief: -1 to 1; float32, shape (lines,)."""
+        return np.asarray(lines @ brief.vector.astype(np.float32))
 
 
 def _profile_vectors(

@@ -124,7 +124,7 @@ class Rarity:
 
 
 def shared_words(
-    brief: str, texts: Sequence[Sequence[str]], rarity: Rarity, limit: int = _WORDS_SHOWN
+    brief: str, texts: Sequence[Mapping[str, int]], rarity: Rarity, limit: int = _WORDS_SHOWN
 ) -> list[tuple[str, ...]]:
     """Words of a brief that each text shares, the strongest first, as the brief writes them.
 
@@ -134,8 +134,8 @@ def shared_words(
     Parameters
     ----------
     brief : str
-    texts : sequence of sequences of str
-        As `terms_of` reads them.
+    texts : sequence of mappings of str to int
+        How often each term, as `terms_of` reads it, stands in each text.
     rarity : Rarity
     limit : int
         Most words (or groups of words) named for a text.
@@ -145,7 +145,7 @@ def shared_words(
     spans = {term: (position, length) for term, position, length in reversed([*_terms(words)]) if not term.isdigit()}
     found = []
     for text in texts:
-        counts = Counter(filter(spans.__contains__, text))
+        counts = {term: text[term] for term in spans if term in text}
         weights = {term: rarity.weight(term) ** 2 * (1 + math.log(count)) for term, count in counts.items()}
         found.append(_groups(words, spans, weights)[:limit])
     return found

@@ -76,6 +76,11 @@ SCORE_COLUMNS: dict[str, str] = {
     "base_authenticity": FRACTION,
     "registry_hash": TEXT,
 }
+#: Columns that lists of creators show.
+LISTED = (
+    *("creator_id", "platform", "handle", "display_name", "followers", "tier", "niche", "country", "language"),
+    *("authenticity", "authenticity_low", "authenticity_high", "as_of", "model_name", "model_version", "model_data"),
+)
 #: Columns that frames of earlier versions do not have; null where they are missing.
 _LATER = (*FACTS, *UNSAFE)
 _FILLED = ("creator_id", "platform", "model_data", "base_authenticity", "registry_hash")
@@ -206,6 +211,15 @@ class Catalogue:
         frame = self.frame[[*_MATCHED, *FACTS, *UNSAFE]]
         return frame.assign(language=frame["language"].fillna(pd.Series(codes, dtype="str")))
 
+    def facts_of(self, rows: np.ndarray, columns: Sequence[str]) -> pd.DataFrame:
+        """Some columns of the facts of some creators; columns that no one reads are not copied."""
+        return pd.DataFrame({name: self.facts[name].array.take(rows) for name in columns})
+
+    @cached_property
+    def listed(self) -> pd.DataFrame:
+        """Columns of the frame that lists of creators show."""
+        return self.frame[[*LISTED]]
+
     @cached_property
     def rarity(self) -> Rarity:
         """How rare words are, by creators that stand evenly over the catalogue."""
@@ -226,14 +240,15 @@ class Catalogue:
         for made in (self.profiles, self.niche_shares, self._positions, self.assumed_authenticity):
             len(made)
         self.rarity.weight("")
-        len(self.facts)
+        for frame in (self.facts, self.listed):
+            len(frame)
         self.profiles.read("warm")
         self.mask(Filters(platforms=("tiktok",)))
 
     @cached_property
     def shown(self) -> Kept:
         """What reasons are made of, of creators that were shown lately."""
-        return Kept(self.frame, self.facts, self.written)
+        return Kept(self.frame, self.facts, self.written, self.profiles)
 
     @cached_property
     def assumed_authenticity(self) -> np.ndarray:

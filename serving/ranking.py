@@ -13,7 +13,7 @@ import pandas as pd
 
 from features.brief_text import read_brief_text
 from features.fit import Floats
-from features.match import Wanted, match_signals, met
+from features.match import Wanted, columns_read, match_signals, met
 from features.profiles import BriefVector
 from features.reading import Read
 from features.terms import shared_words, words_of
@@ -231,7 +231,8 @@ class Fitted:
 def fit_of(catalogue: Catalogue, reading: Reading, rows: np.ndarray, model: FitModel | None = None) -> Fitted:
     """Fit of some creators, by the fit model or, where there is none, by likeness × what the brief asks for is met."""
     texts = [catalogue.written[row] for row in rows]
-    matches = match_signals(reading.wanted, catalogue.facts.iloc[rows], texts)
+    facts = catalogue.facts_of(rows, columns_read(reading.wanted))
+    matches = match_signals(reading.wanted, facts, texts)
     if reading.missing:
         return Fitted(rows, np.full(len(rows), np.nan), matches)
     vectors = catalogue.profiles.vectors[rows]
@@ -395,7 +396,8 @@ def grounds(
     """What the fit of creators stands on, one for each."""
     rows = fitted.rows
     matched = shared_words(reading.topic, [one.terms for one in shown], catalogue.rarity)
-    shares = catalogue.niche_shares.iloc[rows][list(reading.niches)].to_dict("records")
+    niches = catalogue.niche_shares.columns.get_indexer(pd.Index(reading.niches))
+    shares = catalogue.niche_shares.to_numpy()[np.ix_(rows, niches)]
     quotes = [""] * len(rows) if reading.missing else _quotes(catalogue, reading.vector, shown)
     tags = [()] * len(rows) if reading.missing else _tags(catalogue, reading.vector, shown)
     precedents = (
@@ -405,11 +407,13 @@ def grounds(
     )
     found = []
     for number, own in enumerate(shown):
-        niches = [(str(name), part) for name, part in shares[number].items() if part >= _NICHE_PART]
+        parts = zip(reading.niches, shares[number].tolist(), strict=True)
         found.append(
             Grounds(
                 matched[number],
-                sorted(niches, key=lambda one: -one[1])[:_NICHES_SHOWN],
+                sorted(((name, part) for name, part in parts if part >= _NICHE_PART), key=lambda one: -one[1])[
+                    :_NICHES_SHOWN
+                ],
                 quotes[number],
                 tags[number],
                 own.facts,
@@ -454,8 +458,7 @@ def _ranked(
     words: Words,
     model: FitModel | None = None,
 ) -> pd.DataFrame:
-    columns = [name for name in RANKED_COLUMNS if name in catalogue.frame.columns]
-    frame = catalogue.frame.loc[:, columns].iloc[fitted.rows].reset_index(drop=True)
+    frame = catalogue.listed.iloc[fitted.rows].reset_index(drop=True)
     shown = catalogue.shown.of(fitted.rows.tolist())
     stands_on = grounds(catalogue, reading, fitted, shown, model)
     said = [

@@ -5,15 +5,16 @@ Made when a creator is first shown, kept for those shown lately: the same creato
 
 import re
 import threading
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from features.profiles import ProfileSpace
 from features.terms import terms_of
-from features.vectors import embed
 
 #: Creators kept: each takes up to 150 kB, vectors and terms.
 MOST_KEPT = 1_000
@@ -31,7 +32,7 @@ class Pieces:
     Attributes
     ----------
     vectors : ndarray of float32, shape (pieces, dims)
-        As `features.vectors.embed` reads them.
+        As `features.profiles.ProfileSpace.lines` reads them.
     """
 
     texts: tuple[str, ...]
@@ -46,13 +47,13 @@ class Shown:
     ----------
     record, facts : dict
         Its row of the score frame, and of the facts that briefs may ask for.
-    terms : sequence of str
-        Of what it writes, as `features.terms.terms_of` reads them.
+    terms : mapping of str to int
+        How often each term stands in what it writes, as `features.terms.terms_of` reads them.
     """
 
     record: dict[str, Any]
     facts: dict[str, Any]
-    terms: Sequence[str]
+    terms: Mapping[str, int]
     sentences: Pieces
     tags: Pieces
 
@@ -90,10 +91,14 @@ class Kept:
         Score frame and facts, one row a creator.
     written : sequence of str
         What each of them writes.
+    profiles : ProfileSpace
+        That their lines are compared in.
     """
 
-    def __init__(self, frame: pd.DataFrame, facts: pd.DataFrame, written: Sequence[str]) -> None:
-        self._frame, self._facts, self._written = frame, facts, written
+    def __init__(
+        self, frame: pd.DataFrame, facts: pd.DataFrame, written: Sequence[str], profiles: ProfileSpace
+    ) -> None:
+        self._frame, self._facts, self._written, self._profiles = frame, facts, written, profiles
         self._known: dict[int, Shown] = {}
         self._lock = threading.Lock()
 
@@ -115,12 +120,12 @@ class Kept:
         texts = [self._written[row] for row in rows]
         pieces = [one(text) for text in texts for one in (sentences_of, tags_of)]
         ends = np.cumsum([len(own) for own in pieces])
-        parts = np.split(embed([one for own in pieces for one in own]), ends[:-1])
+        parts = np.split(self._profiles.lines([one for own in pieces for one in own]), ends[:-1])
         # copies: a view would keep the vectors of all that were made together
         read = [Pieces(own, part.copy()) for own, part in zip(pieces, parts, strict=True)]
         of_frame, of_facts = (records(frame.iloc[rows]) for frame in (self._frame, self._facts))
         return [
-            Shown(record, facts, tuple(terms_of(text)), sentences, tags)
+            Shown(record, facts, Counter(terms_of(text)), sentences, tags)
             for record, facts, text, sentences, tags in zip(
                 of_frame, of_facts, texts, read[::2], read[1::2], strict=True
             )

@@ -1,5 +1,6 @@
 import math
 import unicodedata
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -37,7 +38,7 @@ def test_stop_words_are_dropped_as_written_only() -> None:
 
 
 def shared(brief: str, texts: list[str], rarity: Rarity, limit: int = 5) -> list[tuple[str, ...]]:
-    return shared_words(brief, [terms_of(text) for text in texts], rarity, limit)
+    return shared_words(brief, [Counter(terms_of(text)) for text in texts], rarity, limit)
 
 
 @pytest.mark.parametrize("brief", ["mỹ phẩm", "my pham", "MY PHAM", "#mypham", "mỹ-phẩm"])

@@ -20,7 +20,9 @@ def test_what_is_kept_is_what_would_be_made(catalogue: Catalogue) -> None:
         first[0].sentences.texts,
         first[0].tags.texts,
     )
-    np.testing.assert_array_equal(alone.sentences.vectors, embed(alone.sentences.texts))
+    np.testing.assert_array_equal(alone.sentences.vectors, catalogue.profiles.lines(alone.sentences.texts))
+    lengths = np.linalg.norm(alone.sentences.vectors, axis=1)
+    assert np.allclose(lengths[embed(alone.sentences.texts).any(axis=1)], 1.0)
 
 
 def test_no_more_than_so_many_are_kept(score_frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
