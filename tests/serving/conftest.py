@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pandas as pd
 import pytest
 
@@ -194,6 +195,60 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> 
             return
         time.sleep(0.2)
     pytest.fail(f"the service was not ready after 90 s:\n{log.read_text()[-3000:]}")
+
+
+class ObjectStorage:
+    """An S3 of our own, with one bucket: moto's server."""
+
+    bucket = "realreach"
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.environment = {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": "tests",
+            "AWS_SECRET_ACCESS_KEY": "tests",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def _ask(self, method: str, path: str, content: bytes = b"") -> None:
+        # moto looks who signs and never at the signature
+        signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=tests/20260101/us-east-1/s3/aws4_request"}
+        answer = httpx.request(method, f"{self.url}/{path}", content=content, headers=signed, trust_env=False)
+        answer.raise_for_status()
+
+    def make(self) -> None:
+        self._ask("PUT", self.bucket)
+
+    def put(self, key: str, content: bytes) -> str:
+        """Write an object; its address."""
+        self._ask("PUT", f"{self.bucket}/{key}", content)
+        return f"s3://{self.bucket}/{key}"
+
+    def remove(self, key: str) -> None:
+        self._ask("DELETE", f"{self.bucket}/{key}")
+
+
+@pytest.fixture(scope="session")
+def object_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStorage]:
+    port, log = _free_port(), tmp_path_factory.mktemp("s3") / "log.txt"
+    command = [str(Path(sys.executable).with_name("moto_server")), "-H", "127.0.0.1", "-p", str(port)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+    storage, deadline = ObjectStorage(f"http://127.0.0.1:{port}"), time.monotonic() + 60
+    try:
+        while True:
+            with contextlib.suppress(httpx.HTTPError):
+                storage.make()
+                break
+            assert process.poll() is None, log.read_text()[-2000:]
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        yield storage
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 def service_environment(champion_home: Path, folder: Path) -> dict[str, str]:
