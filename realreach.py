@@ -1397,19 +1397,35 @@ def bundle(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="Score file (Parquet) to put inside; else named at start."),
     ] = None,
+    kubernetes: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write a manifest for Kubernetes to this file.")
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(help="Image that the manifest runs.  [default: the one bentoml containerize makes]")
+    ] = None,
 ) -> None:
     """Make a bento: the service with the champions inside, for machines that have neither realreach nor a registry."""
+    from features.tables import written_whole
     from serving.bundle import BundleError, make_bundle
+    from serving.kubernetes import manifest
     from training.tracking import CorruptModelError, ModelNotFoundError
 
+    if image and not kubernetes:
+        err.print("--image names what a manifest runs: add --kubernetes FILE, or leave it out.")
+        raise typer.Exit(WRONG_USAGE)
     try:
         made = make_bundle(catalogue, _say)
+        if kubernetes:
+            with written_whole(kubernetes) as temporary:
+                temporary.write_text(manifest(made, image or made.tag), encoding="utf-8")
     except (BundleError, CorruptModelError) as error:
         _refuse(error)
     except ModelNotFoundError as error:
         _refuse(error, "train and promote one first: realreach train authenticity && realreach promote authenticity")
     _say(f"{made.tag} with {', '.join(f'{name} version {version}' for name, version in made.versions.items())}")
     _say(f"it lies in {made.path}; serve it with: bentoml serve {made.tag}")
+    if kubernetes:
+        _say(f"Wrote {kubernetes}; it says what to do with it")
 
 
 @app.command()
