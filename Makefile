@@ -26,7 +26,7 @@ CODE := $(wildcard features training serving realreach.py tests notebooks)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run setup setup-dev browser postgres test lint format bench lock clean
+.PHONY: help run setup setup-dev browser postgres nginx test lint format bench lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +34,7 @@ help: ## list these targets
 run: setup ## set up, then simulated creators, models, catalogue and the page on 127.0.0.1 (CREATORS=N, PORT=3000)
 	$(BIN)/realreach demo $(if $(CREATORS),--creators $(CREATORS)) --port $(PORT)
 
-test: setup-dev browser postgres ## set up, then run every test (ARGS="-k words" passes options to pytest)
+test: setup-dev browser postgres nginx ## set up, then run every test (ARGS="-k words" passes options to pytest)
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: setup-dev ## ruff, mypy, bandit, the arrows between the rooms, and known faults of what is locked
@@ -131,4 +131,15 @@ postgres:
 			>/dev/null || echo "no PostgreSQL could be installed: the tests of the shared database will be skipped"; \
 	else \
 		echo "no PostgreSQL found: the tests of the shared database will be skipped (on Debian: sudo apt-get install postgresql)"; \
+	fi
+
+# The test of several machines behind one address needs an nginx; where none can be had it is skipped and says so.
+nginx:
+	@command -v nginx >/dev/null || ls /usr/sbin/nginx >/dev/null 2>&1 || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing nginx for the test of several machines"; \
+		{ apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+			nginx-light; } >/dev/null || echo "no nginx could be installed: the test of several machines will be skipped"; \
+	else \
+		echo "no nginx found: the test of several machines will be skipped (on Debian: sudo apt-get install nginx-light)"; \
 	fi

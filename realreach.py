@@ -821,8 +821,8 @@ def recommend(
     *,
     brief: Annotated[str, typer.Option(help="The brief in words, or a .txt, .json or .toml file.")],
     catalogue: Annotated[
-        list[Path] | None,
-        typer.Option(help="Score file; may be given several times. The published one where left out."),
+        list[str] | None,
+        typer.Option(help="Score file, or its s3:// address; may be given several times."),
     ] = None,
     k: Annotated[int | None, typer.Option("--k", min=1, max=1000, help="How many creators.  [default: 20]")] = None,
     file: Annotated[
@@ -844,7 +844,7 @@ def recommend(
     """Rank the creators of a catalogue for a brief."""
     from features.tables import write_frame
     from serving.briefs import BriefError, make_brief, read_brief
-    from serving.catalogue import CatalogueError, catalogue_paths, read_catalogue
+    from serving.catalogue import CatalogueError, catalogue_places, place_of, read_catalogue
     from serving.models import load_ranker
     from serving.ranking import shortlist
     from serving.words import words_for
@@ -861,7 +861,7 @@ def recommend(
         }
         narrowed = {name: value for name, value in options.items() if value not in (None, [])}
         wanted = make_brief({**read_brief(brief).model_dump(exclude_defaults=True), **narrowed})
-        creators = read_catalogue(*(catalogue or catalogue_paths()))
+        creators = read_catalogue(*(map(place_of, catalogue) if catalogue else catalogue_places()))
     except (BriefError, CatalogueError) as error:
         _refuse(error)
     ranker, trouble = load_ranker()
@@ -883,8 +883,8 @@ def recommend(
 def similar(
     creators: Annotated[list[str], typer.Argument(help="creator_id of one or more creators of the catalogue.")],
     catalogue: Annotated[
-        list[Path] | None,
-        typer.Option(help="Score file; may be given several times. The published one where left out."),
+        list[str] | None,
+        typer.Option(help="Score file, or its s3:// address; may be given several times."),
     ] = None,
     k: Annotated[int, typer.Option("--k", min=1, max=1000, help="How many creators.")] = 20,
     min_authenticity: Annotated[
@@ -897,12 +897,12 @@ def similar(
 ) -> None:
     """Find creators who write about the same as some others, by likeness and authenticity."""
     from features.tables import write_frame
-    from serving.catalogue import CatalogueError, Filters, catalogue_paths, read_catalogue
+    from serving.catalogue import CatalogueError, Filters, catalogue_places, place_of, read_catalogue
     from serving.ranking import lookalikes
     from serving.words import words_for
 
     try:
-        known = read_catalogue(*(catalogue or catalogue_paths()))
+        known = read_catalogue(*(map(place_of, catalogue) if catalogue else catalogue_places()))
         found = lookalikes(known, creators, Filters(min_authenticity=min_authenticity), k=k, language=language.value)
     except CatalogueError as error:
         _refuse(error)
@@ -1397,19 +1397,35 @@ def bundle(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="Score file (Parquet) to put inside; else named at start."),
     ] = None,
+    kubernetes: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write a manifest for Kubernetes to this file.")
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(help="Image that the manifest runs.  [default: the one bentoml containerize makes]")
+    ] = None,
 ) -> None:
     """Make a bento: the service with the champions inside, for machines that have neither realreach nor a registry."""
+    from features.tables import written_whole
     from serving.bundle import BundleError, make_bundle
+    from serving.kubernetes import manifest
     from training.tracking import CorruptModelError, ModelNotFoundError
 
+    if image and not kubernetes:
+        err.print("--image names what a manifest runs: add --kubernetes FILE, or leave it out.")
+        raise typer.Exit(WRONG_USAGE)
     try:
         made = make_bundle(catalogue, _say)
+        if kubernetes:
+            with written_whole(kubernetes) as temporary:
+                temporary.write_text(manifest(made, image or made.tag), encoding="utf-8")
     except (BundleError, CorruptModelError) as error:
         _refuse(error)
     except ModelNotFoundError as error:
         _refuse(error, "train and promote one first: realreach train authenticity && realreach promote authenticity")
     _say(f"{made.tag} with {', '.join(f'{name} version {version}' for name, version in made.versions.items())}")
     _say(f"it lies in {made.path}; serve it with: bentoml serve {made.tag}")
+    if kubernetes:
+        _say(f"Wrote {kubernetes}; it says what to do with it")
 
 
 @app.command()

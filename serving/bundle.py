@@ -17,6 +17,7 @@ from pathlib import Path
 
 import bentoml
 
+from features.memory import KEEP_FREED_MEMORY
 from serving.current import MODELS
 from training import tracking
 
@@ -29,6 +30,10 @@ CATALOGUE = f"{tracking.BUNDLED}/catalogue.parquet"
 
 class BundleError(RuntimeError):
     """No bento was made; the message says why."""
+
+
+#: What `realreach serve` sets, for a bento that is served without it.
+_ENVIRONMENT = {"BENTOML_DO_NOT_TRACK": "True", **KEEP_FREED_MEMORY}
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,12 @@ def _stage(folder: Path, catalogue: Path | None) -> dict[str, int]:
         "name": "realreach",
         "include": [f"{name}/**" for name in (*_PACKAGES, tracking.BUNDLED, about.name)],
         "python": {"requirements_txt": f"./{_REQUIREMENTS}", "lock_packages": False},
+        "docker": {
+            "distro": "debian",
+            "python_version": f"{sys.version_info.major}.{sys.version_info.minor}",
+            "system_packages": ["libgomp1"],  # LightGBM computes with it and does not bring it
+        },
+        "envs": [{"name": name, "value": value} for name, value in _ENVIRONMENT.items()],
         "labels": {f"{name}_version": str(version) for name, version in versions.items()},
     }
     (folder / "bentofile.yaml").write_text(json.dumps(described), encoding="utf-8")  # JSON is YAML

@@ -1,7 +1,9 @@
 """The catalogue: scored creators read from score frames, checked, filtered and looked up."""
 
+import io
 import json
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -19,6 +21,7 @@ from features.lexicons import lower_text, text_array
 from features.profiles import ProfileSpace, niche_shares
 from features.tables import HEADS, PLATFORMS
 from features.terms import Rarity, fold, normalise
+from serving.objects import SCHEMES, ObjectError, StoredObject
 from serving.shown import Kept, records
 from training.tracking import BUNDLED, home
 
@@ -92,6 +95,12 @@ _IDS_SHOWN = 5
 _MOST_NAMES = 100
 #: Creators, at least, whose words tell how rare a word is.
 _RARITY_SAMPLE = 2_000
+
+#: Where a score file is.
+Place = Path | StoredObject
+_ADDRESS = re.compile(rf"(?:{'|'.join(SCHEMES)})://")
+#: What stands between two places; the colon of an address is none.
+_BETWEEN = re.compile(rf"{re.escape(os.pathsep)}(?!//)")
 
 Tier = Literal["nano", "micro", "macro", "mega"]
 Platform = Literal["instagram", "tiktok", "youtube", "facebook"]
@@ -424,20 +433,24 @@ def check_scores(frame: pd.DataFrame, *, source: str = "the score frame") -> pd.
     return typed.fillna(empty).reset_index(drop=True)
 
 
-def _read_frame(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        message = f"{path}: no such file; make one with `realreach score DIR --out {path}`"
+def _read_frame(place: Place) -> pd.DataFrame:
+    if isinstance(place, Path) and not place.is_file():
+        message = f"{place}: no such file; make one with `realreach score DIR --out {place}`"
         raise CatalogueError(message)
+    kind = "Parquet" if place.suffix == ".parquet" else "CSV"
     try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        return pd.read_csv(path, dtype="str", keep_default_na=False, na_values=[""])
+        file = io.BytesIO(place.read()) if isinstance(place, StoredObject) else place
+        if kind == "Parquet":
+            return pd.read_parquet(file)
+        return pd.read_csv(file, dtype="str", keep_default_na=False, na_values=[""])
+    except ObjectError as error:
+        raise CatalogueError(str(error)) from error
     except (OSError, ValueError, UnicodeDecodeError, arrow.ArrowException) as error:
-        message = f"{path} cannot be read as {'Parquet' if path.suffix == '.parquet' else 'CSV'}: {error}"
+        message = f"{place} cannot be read as {kind}: {error}"
         raise CatalogueError(message) from error
 
 
-def read_catalogue(*paths: Path) -> Catalogue:
+def read_catalogue(*places: Place) -> Catalogue:
     """Read a catalogue from one or several score frames, Parquet or CSV by their ending.
 
     An id that several platforms use is told apart by its platform: `tiktok:an`, `youtube:an`.
@@ -447,9 +460,9 @@ def read_catalogue(*paths: Path) -> Catalogue:
     CatalogueError
         Where a file is missing or not a score frame, or a creator of one platform has rows in two files.
     """
-    frames = [check_scores(_read_frame(path), source=str(path)) for path in paths]
+    frames = [check_scores(_read_frame(place), source=str(place)) for place in places]
     together = _told_apart(pd.concat(frames, ignore_index=True))
-    return Catalogue.of(together, source=", ".join(str(path) for path in paths))
+    return Catalogue.of(together, source=", ".join(map(str, places)))
 
 
 def _told_apart(frame: pd.DataFrame) -> pd.DataFrame:
@@ -458,13 +471,34 @@ def _told_apart(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(creator_id=frame["creator_id"].where(platforms == 1, qualified))
 
 
-def catalogue_paths() -> tuple[Path, ...]:
+def place_of(name: str) -> Place:
+    """Where a score file is, by what somebody wrote: a path, or an address such as `s3://bucket/catalogue.parquet`.
+
+    Raises
+    ------
+    CatalogueError
+        Where the address names no file.
+    """
+    if not _ADDRESS.match(name):
+        return Path(name)
+    try:
+        return StoredObject(name)
+    except ObjectError as error:
+        raise CatalogueError(str(error)) from error
+
+
+def catalogue_places() -> tuple[Place, ...]:
     """Where the catalogue is: the files of REALREACH_CATALOGUE, else that of the bento, else that of REALREACH_HOME.
 
-    REALREACH_CATALOGUE may name several files, separated as in PATH.
+    REALREACH_CATALOGUE may name several files and addresses, separated as in PATH.
+
+    Raises
+    ------
+    CatalogueError
+        Where an address names no file.
     """
     named = os.environ.get("REALREACH_CATALOGUE", "")
     if named:
-        return tuple(Path(name) for name in named.split(os.pathsep) if name)
+        return tuple(place_of(name) for name in _BETWEEN.split(named) if name)
     bundled = Path(__file__).parents[1] / BUNDLED / "catalogue.parquet"
     return (bundled if bundled.is_file() else home() / "catalogue.parquet",)

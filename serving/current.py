@@ -7,14 +7,14 @@ begun keeps what it began with. What cannot be used is refused and said, and wha
 import gc
 import logging
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import pandas as pd
 
 from features.histories import make_histories
 from features.tables import check_tables
-from serving.catalogue import Catalogue, CatalogueError, catalogue_paths, read_catalogue
+from serving.catalogue import Catalogue, CatalogueError, Place, catalogue_places, read_catalogue
 from serving.models import LoadedModel, load_champion, load_ranker
+from serving.objects import StoredObject
 from serving.scoring import score_rows
 from training import tracking
 from training.authenticity import ModelMismatchError
@@ -95,7 +95,7 @@ def _with_models(loaded: Loaded) -> Loaded:
 
 def _with_catalogue(loaded: Loaded) -> Loaded:
     try:
-        catalogue = read_catalogue(*catalogue_paths())
+        catalogue = read_catalogue(*catalogue_places())
         catalogue.prepare()
     except CatalogueError as error:
         kept = "" if loaded.catalogue is None else "; the one before stays"
@@ -117,16 +117,22 @@ def _champions() -> tuple[int | None, ...]:
     return tuple(found)
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def _stamp(place: Place) -> object:
+    """What is another one once the file was written anew; None where it cannot be seen."""
     try:
-        stat = path.stat()
+        if isinstance(place, StoredObject):
+            return place.stamp()
+        stat = place.stat()
     except OSError:
         return None
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
-def _stamps() -> tuple[tuple[int, int, int] | None, ...]:
-    return tuple(_stamp(path) for path in catalogue_paths())
+def _stamps() -> tuple[object, ...]:
+    try:
+        return tuple(_stamp(place) for place in catalogue_places())
+    except CatalogueError:
+        return (None,)
 
 
 @dataclass

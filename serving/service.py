@@ -5,6 +5,7 @@ import contextlib
 import gc
 import logging
 import os
+from collections.abc import Callable
 from typing import Any, cast
 
 import anyio
@@ -55,15 +56,14 @@ api = make_api(current)
 review = make_review_app(current, places)
 
 
-async def _keep_up() -> None:
-    """Take on new keys, champions and catalogues for as long as the service runs."""
+async def _keep_up(refresh: Callable[[], object]) -> None:
+    """Take on what is new for as long as the service runs."""
     while True:
         await asyncio.sleep(REFRESH_SECONDS)
         try:
-            await anyio.to_thread.run_sync(keyring.refresh)
-            await anyio.to_thread.run_sync(current.refresh)
+            await anyio.to_thread.run_sync(refresh)
         except Exception:  # whatever keeps the registry from answering, what is in use stays in use
-            log.exception("cannot look for new models; those in use stay")
+            log.exception("cannot look for what is new; what is in use stays")
 
 
 @bentoml.asgi_app(api, path=ROOT)
@@ -84,7 +84,7 @@ class RealReach:
         keyring.refresh()
         current.start()
         api.state.limiter = review.state.limiter = anyio.CapacityLimiter(_AT_ONCE)
-        self._keeping_up: asyncio.Task[None] | None = None
+        self._keeping_up: list[asyncio.Task[None]] = []
         self._jobs = JobWorker(lambda: current.loaded.model, lambda: places.taken > 0)
 
     async def __is_ready__(self) -> bool:
@@ -96,17 +96,19 @@ class RealReach:
         """Keep what was loaded out of garbage collections: full ones over it were the tail of the latency."""
         gc.collect()
         gc.freeze()
-        self._keeping_up = asyncio.create_task(_keep_up())
+        # apart: a revoked key does not wait for a registry or a storage that does not answer
+        self._keeping_up = [asyncio.create_task(_keep_up(one.refresh)) for one in (keyring, current)]
         self._jobs.start()
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     async def end(self) -> None:
         """Stop looking for new models, and give back what is in work of jobs."""
         await anyio.to_thread.run_sync(self._jobs.stop)
-        if self._keeping_up:
-            self._keeping_up.cancel()
+        for one in self._keeping_up:
+            one.cancel()
+        for one in self._keeping_up:
             with contextlib.suppress(asyncio.CancelledError):
-                await self._keeping_up
+                await one
 
 
 _service = cast("Any", RealReach)  # the decorators made a bentoml service of the class, unknown to its types

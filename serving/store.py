@@ -6,11 +6,14 @@ Whoever leaves something waits until it is written.
 
 import logging
 import os
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import cache
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -24,6 +27,8 @@ log = logging.getLogger("realreach.store")
 _LOCKED_SECONDS, _STATEMENT_SECONDS = 5, 20
 #: How each database inserts a row or changes the one that is there, in one step.
 _INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+#: Where a connection keeps which file it opened.
+_FILE = "realreach_file"
 metadata = sa.MetaData()
 keys = sa.Table(
     "api_keys",
@@ -113,6 +118,14 @@ def url() -> str:
     return f"postgresql+psycopg{colon}{rest}" if kind in ("postgres", "postgresql") else named
 
 
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        stat = file.stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
+
+
 @cache
 def _engine(address: str) -> sa.Engine:
     if not address.startswith("sqlite"):
@@ -120,13 +133,27 @@ def _engine(address: str) -> sa.Engine:
         waits = {"connect_timeout": _LOCKED_SECONDS, "options": limits}
         return sa.create_engine(address, pool_pre_ping=True, connect_args=waits)
     home().mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(address, connect_args={"timeout": _LOCKED_SECONDS})
+    file = Path(sa.make_url(address).database or "")
+    file.touch(mode=0o600)  # here and nowhere else: one that is taken away later is not silently begun anew
+
+    def _open() -> sqlite3.Connection:
+        uri = f"file:{quote(str(file.absolute()))}?mode=rw"
+        return sqlite3.connect(uri, uri=True, timeout=_LOCKED_SECONDS, check_same_thread=False)
+
+    engine = sa.create_engine(address, creator=_open)
 
     @sa.event.listens_for(engine, "connect")
-    def _set_up(connection: Any, _: Any) -> None:
+    def _set_up(connection: Any, record: Any) -> None:
+        record.info[_FILE] = _identity(file)
         connection.isolation_level = None  # the driver would begin transactions later than it is told to
         connection.execute("pragma journal_mode = wal")  # a commit is one write, and a killed process leaves no half
         connection.execute("pragma synchronous = full")
+
+    @sa.event.listens_for(engine, "checkout")
+    def _require_same(_: Any, record: Any, __: Any) -> None:
+        # an open file that was taken away or replaced still takes what is written, for nobody to read
+        if record.info[_FILE] != _identity(file):
+            raise sa.exc.DisconnectionError(f"{file} is another file by now")
 
     @sa.event.listens_for(engine, "begin")
     def _begin(one: sa.Connection) -> None:

@@ -1,15 +1,19 @@
 import contextlib
 import json
 import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pandas as pd
 import pytest
 
@@ -196,6 +200,120 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> 
     pytest.fail(f"the service was not ready after 90 s:\n{log.read_text()[-3000:]}")
 
 
+_PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+_PROGRAM = shutil.which("postgres") or (str(_PROGRAMS[-1] / "postgres") if _PROGRAMS else None)
+
+
+class Cluster:
+    """A PostgreSQL of our own that can be stopped and started."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder, self.port, self.programs = folder, port, Path(str(_PROGRAM)).resolve().parent
+        # it refuses to run as root
+        self._as = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        self.process: subprocess.Popen[bytes] | None = None
+        made = [str(self.programs / "initdb"), "-D", str(folder / "data"), "-U", "realreach", "-A", "trust"]
+        subprocess.run([*self._as, *made], check=True, capture_output=True, cwd=folder)
+
+    @property
+    def url(self) -> str:
+        return f"postgres://realreach@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        command = [str(self.programs / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port)]
+        options = ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.folder}"]
+        with (self.folder / "log.txt").open("ab") as log:
+            self.process = subprocess.Popen([*self._as, *command, *options], stdout=log, stderr=log, cwd=self.folder)
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+            except OSError:
+                assert time.monotonic() < deadline, (self.folder / "log.txt").read_text()
+                time.sleep(0.1)
+            else:
+                return
+
+    def stop(self) -> None:
+        if self.process is None:
+            return
+        # what runs as another user is asked by its own file: runuser passes on no signal that ends it at once
+        pid = int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+        os.kill(pid, signal.SIGINT)
+        self.process.wait(30)
+        self.process = None
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    if _PROGRAM is None:
+        pytest.skip("PostgreSQL is not installed (on Debian: apt-get install postgresql)")
+    # not below pytest's own folder, which is root's alone
+    folder = Path("/tmp") / f"realreach-postgres-{os.getpid()}"  # noqa: S108
+    folder.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres")
+    made = Cluster(folder, _free_port())
+    made.start()
+    yield made
+    made.stop()
+    shutil.rmtree(folder)
+
+
+class ObjectStorage:
+    """An S3 of our own, with one bucket: moto's server."""
+
+    bucket = "realreach"
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.environment = {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": "tests",
+            "AWS_SECRET_ACCESS_KEY": "tests",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def _ask(self, method: str, path: str, content: bytes = b"") -> None:
+        # moto looks who signs and never at the signature
+        signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=tests/20260101/us-east-1/s3/aws4_request"}
+        answer = httpx.request(method, f"{self.url}/{path}", content=content, headers=signed, trust_env=False)
+        answer.raise_for_status()
+
+    def make(self) -> None:
+        self._ask("PUT", self.bucket)
+
+    def put(self, key: str, content: bytes) -> str:
+        """Write an object; its address."""
+        self._ask("PUT", f"{self.bucket}/{key}", content)
+        return f"s3://{self.bucket}/{key}"
+
+    def remove(self, key: str) -> None:
+        self._ask("DELETE", f"{self.bucket}/{key}")
+
+
+@pytest.fixture(scope="session")
+def object_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStorage]:
+    port, log = _free_port(), tmp_path_factory.mktemp("s3") / "log.txt"
+    command = [str(Path(sys.executable).with_name("moto_server")), "-H", "127.0.0.1", "-p", str(port)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+    storage, deadline = ObjectStorage(f"http://127.0.0.1:{port}"), time.monotonic() + 60
+    try:
+        while True:
+            with contextlib.suppress(httpx.HTTPError):
+                storage.make()
+                break
+            assert process.poll() is None, log.read_text()[-2000:]
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        yield storage
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
 def service_environment(champion_home: Path, folder: Path) -> dict[str, str]:
     """Environment of a server with a tiny champion and the small catalogue, written to `folder`."""
     small_scores().to_parquet(folder / "catalogue.parquet", index=False)
@@ -213,9 +331,9 @@ def service_environment(champion_home: Path, folder: Path) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def served(environment: dict[str, str], folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def served(environment: dict[str, str], folder: Path, port: int = 0) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Address and process of a real server, ended when left."""
-    port, log = _free_port(), folder / "log.txt"
+    port, log = port or _free_port(), folder / "log.txt"
     command = [sys.executable, "-m", "serving.server", "serve", "serving.service:RealReach", "--host", "127.0.0.1"]
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -313,3 +431,61 @@ def histories(tables: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
         }
         for creator_id in sorted(tables["creators"]["creator_id"], reverse=True)
     ]
+
+
+class Machines:
+    """Two services of homes of their own that share a PostgreSQL and a catalogue in object storage."""
+
+    def __init__(self, champion_home: Path, folder: Path, database: str, storage: ObjectStorage) -> None:
+        self.catalogue, self.storage = "shared/catalogue.parquet", storage
+        self._environments = []
+        self._stacks = [contextlib.ExitStack(), contextlib.ExitStack()]
+        self._folders = [folder / "one", folder / "two"]
+        self.ports = [_free_port(), _free_port()]
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.write_catalogue(small_scores())
+        for own in self._folders:
+            (own / "home").mkdir(parents=True)
+            shutil.copy(champion_home / "mlflow.db", own / "home")
+            shared = {"REALREACH_DATABASE": database, "REALREACH_CATALOGUE": f"s3://{storage.bucket}/{self.catalogue}"}
+            environment = service_environment(own / "home", own) | storage.environment | shared
+            self._environments.append(environment | {"REALREACH_OPEN": "0"})
+        with ThreadPoolExecutor(2) as pool:
+            self.processes = list(pool.map(self._start, range(2)))
+
+    def _start(self, place: int) -> subprocess.Popen[bytes]:
+        machine = served(self._environments[place], self._folders[place], self.ports[place])
+        return self._stacks[place].enter_context(machine)[1]
+
+    def url(self, place: int) -> str:
+        return f"http://127.0.0.1:{self.ports[place]}"
+
+    def command_line(self, *words: str) -> str:
+        """What `realreach` says on the first machine."""
+        command = [sys.executable, "-m", "realreach", *words]
+        ran = subprocess.run(command, env=self._environments[0], capture_output=True, text=True, check=True)
+        return ran.stdout
+
+    def write_catalogue(self, frame: pd.DataFrame) -> None:
+        self.storage.put(self.catalogue, frame.to_parquet(index=False))
+
+    def end(self, place: int) -> None:
+        """End a machine as its supervisor would, and wait for it."""
+        self._stacks[place].close()
+
+    def start(self, place: int) -> None:
+        """Start a machine again, where it was."""
+        self.processes[place] = self._start(place)
+
+    def close(self) -> None:
+        for stack in self._stacks:
+            stack.close()
+
+
+@pytest.fixture(scope="module")
+def machines(
+    champion_home: Path, tmp_path_factory: pytest.TempPathFactory, cluster: Cluster, object_storage: ObjectStorage
+) -> Iterator[Machines]:
+    made = Machines(champion_home, tmp_path_factory.mktemp("machines"), cluster.url, object_storage)
+    yield made
+    made.close()

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from serving.catalogue import SCORE_COLUMNS, Catalogue, CatalogueError, Filters, catalogue_paths, read_catalogue
+from serving.catalogue import SCORE_COLUMNS, Catalogue, CatalogueError, Filters, catalogue_places, read_catalogue
 
 
 def ids(catalogue: Catalogue, **filters: Any) -> list[str]:
@@ -155,9 +155,11 @@ def test_files_that_are_no_catalogue(tmp_path: Path, name: str, content: bytes |
 def test_where_the_catalogue_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REALREACH_CATALOGUE", raising=False)
     monkeypatch.setenv("REALREACH_HOME", "somewhere")
-    assert catalogue_paths() == (Path("somewhere/catalogue.parquet").absolute(),)
+    assert catalogue_places() == (Path("somewhere/catalogue.parquet").absolute(),)
     monkeypatch.setenv("REALREACH_CATALOGUE", "a.parquet:b.csv")
-    assert catalogue_paths() == (Path("a.parquet"), Path("b.csv"))
+    assert catalogue_places() == (Path("a.parquet"), Path("b.csv"))
+    monkeypatch.setenv("REALREACH_CATALOGUE", "a.parquet:s3://ours/b.parquet:gs://ours/2026/c.csv")
+    assert [str(place) for place in catalogue_places()] == ["a.parquet", "s3://ours/b.parquet", "gs://ours/2026/c.csv"]
 
 
 def test_one_id_on_two_platforms_is_two_creators(score_frame: pd.DataFrame, tmp_path: Path) -> None:

@@ -1,14 +1,19 @@
 import json
+import shutil
 import socketserver
+import sqlite3
 import subprocess
 import threading
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from serving import benchmark_endurance
-from serving.benchmark_service import Server
+from serving.benchmark_service import Server, benchmark_environment
 from serving.load import BROKEN, load, request_of
+from training import tracking
 
 
 @pytest.mark.slow
@@ -77,3 +82,41 @@ def test_a_long_run_counts_what_failed_and_what_memory_grew(
     assert figures["errors"] == pytest.approx(figures["requests"] / 3, abs=2)
     assert 100 < figures["memory_mb"] < 5_000
     assert abs(figures["memory_grew"]) < 0.5
+
+
+def _twice_registered(champion_home: Path, home: Path) -> None:
+    """A home whose champion has a second version of the same files."""
+    shutil.copy(champion_home / "mlflow.db", home)
+    with sqlite3.connect(home / "mlflow.db") as database:
+        for table in ("model_versions", "model_version_tags"):
+            columns = [row[1] for row in database.execute(f"pragma table_info({table})")]
+            copied = ", ".join("2" if name == "version" else name for name in columns)
+            own = "name = 'authenticity' and version = 1"
+            database.execute(f"insert into {table} select {copied} from {table} where {own}")  # noqa: S608
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads memory and who started whom from /proc")
+def test_the_long_run_as_a_whole(
+    champion_home: Path, score_frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _twice_registered(champion_home, tmp_path)
+    score_frame.to_parquet(tmp_path / "catalogue.parquet", index=False)
+    for name, value in benchmark_environment(tmp_path).items():  # which it sets itself, and leaves
+        monkeypatch.setenv(name, value)
+    short = {"BETWEEN_SWAPS": 2.0, "_AT_MOST": 1.0, "_EVERY": 0.2, "_AROUND_KILL": 8.0, "MOST_OF_THE_TIME": 0.3}
+    for name, value in short.items():
+        monkeypatch.setattr(benchmark_endurance, name, value)
+    sections = benchmark_endurance.benchmark_endurance(tmp_path, 0.05, swaps=2)
+    found = {section.name: section.figures.iloc[0] for section in sections}
+    assert list(found) == ["swapping", "lasting", "killing"]
+    swapping, lasting, killing = found.values()
+    assert (swapping["swaps"], swapping["taken_on"], swapping["errors"]) == (2, 2, 0)
+    assert swapping["answers_without_one_version"] == 0
+    assert 0 < swapping["seconds_until_taken_on"] < 2 * 2.0
+    assert (lasting["errors"], lasting["requests"] > 5) == (0, True)
+    assert lasting["memory_mb"] > 100
+    assert (killing["other_errors"], killing["requests"] > 20) == (0, True)
+    assert killing["second_worker_there_after_s"] < 3
+    assert tracking.resolve("authenticity").version == 1  # as it was

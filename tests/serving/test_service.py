@@ -349,6 +349,29 @@ def test_a_killed_worker_costs_its_own_requests_and_is_replaced(
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads who started whom from /proc")
+def test_a_killed_only_worker_is_replaced_at_once(own_server: tuple[str, subprocess.Popen[bytes]]) -> None:
+    url, process = own_server
+    (before,) = _workers(process.pid)
+    os.kill(before, signal.SIGKILL)
+    deadline = time.monotonic() + 3  # bentoml's supervisor itself looks every ten seconds
+    while not (after := set(_workers(process.pid)) - {before}):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert len(after) == 1
+    deadline = time.monotonic() + 90
+    while True:
+        try:
+            httpx.get(f"{url}/v1/versions", timeout=10, trust_env=False).raise_for_status()
+            break
+        except httpx.HTTPError:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+
+
+@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 @pytest.mark.parametrize("width", [1440, 390])

@@ -1,10 +1,5 @@
 """The same store in SQLite and in a real PostgreSQL: keys, uses, feedback and jobs, also by two at once."""
 
-import os
-import shutil
-import signal
-import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,68 +16,7 @@ from serving.keys import create_key, find, list_keys, revoke_key
 from serving.schemas import FeedbackRequest, JobRequest
 from serving.writes import OtherBodyError, feedback_tables, leave_feedback, write_once
 
-_PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-_PROGRAM = shutil.which("postgres") or (str(_PROGRAMS[-1] / "postgres") if _PROGRAMS else None)
 DECISION = {"brand_id": "b1", "creator_id": "an", "decided_at": "2026-01-12T09:30:00Z", "decision": "yes"}
-
-
-class Cluster:
-    """A PostgreSQL of our own that can be stopped and started."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        self.folder, self.port, self.programs = folder, port, Path(str(_PROGRAM)).resolve().parent
-        # it refuses to run as root
-        self._as = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-        self.process: subprocess.Popen[bytes] | None = None
-        made = [str(self.programs / "initdb"), "-D", str(folder / "data"), "-U", "realreach", "-A", "trust"]
-        subprocess.run([*self._as, *made], check=True, capture_output=True, cwd=folder)
-
-    @property
-    def url(self) -> str:
-        return f"postgres://realreach@127.0.0.1:{self.port}/postgres"
-
-    def start(self) -> None:
-        command = [str(self.programs / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port)]
-        options = ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.folder}"]
-        with (self.folder / "log.txt").open("ab") as log:
-            self.process = subprocess.Popen([*self._as, *command, *options], stdout=log, stderr=log, cwd=self.folder)
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-            except OSError:
-                assert time.monotonic() < deadline, (self.folder / "log.txt").read_text()
-                time.sleep(0.1)
-            else:
-                return
-
-    def stop(self) -> None:
-        if self.process is None:
-            return
-        # what runs as another user is asked by its own file: runuser passes on no signal that ends it at once
-        pid = int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
-        os.kill(pid, signal.SIGINT)
-        self.process.wait(30)
-        self.process = None
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    if _PROGRAM is None:
-        pytest.skip("PostgreSQL is not installed (on Debian: apt-get install postgresql)")
-    # not below pytest's own folder, which is root's alone
-    folder = Path("/tmp") / f"realreach-postgres-{os.getpid()}"  # noqa: S108
-    folder.mkdir(mode=0o700)
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres")
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = int(one.getsockname()[1])
-    made = Cluster(folder, port)
-    made.start()
-    yield made
-    made.stop()
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -158,7 +92,7 @@ def test_parts_of_jobs_are_claimed_once_by_many(database: str, histories: list[d
 
 @pytest.mark.slow
 def test_a_postgresql_that_is_gone_is_said_and_used_again_when_back(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REALREACH_DATABASE", cluster.url)
     _, sent = create_key("tool", frozenset({"read"}))
@@ -180,7 +114,7 @@ def test_a_postgresql_that_is_gone_is_said_and_used_again_when_back(
 
 @pytest.mark.slow
 def test_the_service_scores_on_while_its_postgresql_is_gone(
-    cluster: Cluster,
+    cluster: Any,
     serve_closed: Callable[[Path], str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
