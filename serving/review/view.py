@@ -1,0 +1,190 @@
+"""What every page of the review stands on: the state that its address holds, its words, and how it is drawn."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode
+
+import anyio
+import anyio.to_thread
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic import Field, ValidationError
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from serving.briefs import Brief
+from serving.limits import RETRY_AFTER, BusyError
+from serving.words import LANGUAGES, N_, Language, Words, words_for
+
+_HERE = Path(__file__).parent
+#: Creators of one page; more is an export's work.
+_MOST_SHOWN = 200
+#: Characters of a brief in the form, which sends it as part of an address.
+LONGEST_IN_ADDRESS = 10_000
+
+_NAMES: dict[str, str] = {
+    "instagram": "Instagram",
+    "tiktok": "TikTok",
+    "youtube": "YouTube",
+    "facebook": "Facebook",
+    "nano": N_("nano"),
+    "micro": N_("micro"),
+    "macro": N_("macro"),
+    "mega": N_("mega"),
+}
+_FIELD_WORDS: dict[str, str] = {
+    "text": N_("Brief"),
+    "platforms": N_("Platform"),
+    "tiers": N_("Tier"),
+    "niches": N_("Niche"),
+    "min_authenticity": N_("Minimum authenticity"),
+    "k": N_("Creators shown"),
+}
+
+
+def creator_path(creator_id: str) -> str:
+    """Path of a creator's page inside the app."""
+    return f"/creators/{quote(creator_id, safe='')}"
+
+
+class _FormBrief(Brief):
+    """A brief that came by the address, which holds less than a request does."""
+
+    text: Annotated[str, Field(max_length=LONGEST_IN_ADDRESS)] = ""
+
+
+@dataclass(frozen=True)
+class View:
+    """What the address asks for.
+
+    Attributes
+    ----------
+    language : {"en", "vi"}
+    query : QueryParams
+        As it came; links carry it on.
+    root : str
+        Path that the app is mounted under.
+    """
+
+    language: Language
+    query: QueryParams
+    root: str
+
+    def link(self, path: str = "/", **changes: str) -> str:
+        """Address of a page of the app with the same state, some of it changed."""
+        state = [(name, value) for name, value in self.query.multi_items() if value and name not in changes]
+        encoded = urlencode([*state, *changes.items()])
+        return f"{self.root}{path}?{encoded}" if encoded else f"{self.root}{path}"
+
+    def creator(self, creator_id: str) -> str:
+        """Address of a creator's page."""
+        return self.link(creator_path(creator_id))
+
+    def brief(self) -> Brief:
+        """The brief and filters of the address.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            Where a value of the address is none that the form can send.
+        """
+        given = {
+            "text": self.query.get("brief", ""),
+            "platforms": [name for name in self.query.getlist("platform") if name],
+            "tiers": [name for name in self.query.getlist("tier") if name],
+            "niches": [name for name in self.query.getlist("niche") if name],
+            "min_authenticity": _number(self.query.get("min_authenticity", ""), float),
+            "include_not_assessed": True if self.query.get("not_assessed") else None,
+            "k": _number(self.query.get("k", ""), int),
+        }
+        brief = _FormBrief.model_validate({name: value for name, value in given.items() if value not in (None, "")})
+        return brief.model_copy(update={"k": _MOST_SHOWN}) if brief.k > _MOST_SHOWN else brief
+
+
+def _number(text: str, kind: type[int] | type[float]) -> float | str:
+    """The number that a field of the form holds; its text where it holds none, which the brief refuses by name."""
+    try:
+        return kind(text)
+    except ValueError:
+        return text
+
+
+def view_of(request: Request) -> View:
+    """What the address of a request asks for."""
+    asked = request.query_params.get("lang", "")
+    language: Language = "vi" if asked == "vi" else "en"
+    return View(language, request.query_params, request.scope.get("root_path", ""))
+
+
+@lru_cache
+def _environment(language: Language) -> Environment:
+    words = words_for(language)
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.install_gettext_translations(words.translations, newstyle=True)  # type: ignore[attr-defined]
+    environment.globals |= {"words": words, "languages": LANGUAGES, "N_": N_, "named": partial(_named, words)}
+    return environment
+
+
+def _named(words: Words, name: str) -> str:
+    return words.say(_NAMES.get(name, name))
+
+
+def page(view: View, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """Draw a page from its template."""
+    html = _environment(view.language).get_template(template).render({"view": view, "path": "/"} | values)
+    return HTMLResponse(html, status_code=status, headers={"Content-Language": view.language})
+
+
+def message(view: View, status: int, title: str, text: str, lines: list[str] | None = None) -> HTMLResponse:
+    """A page that only says something."""
+    return page(view, "message.html", status, title=title, text=text, lines=lines or [])
+
+
+def no_catalogue(view: View, trouble: str) -> HTMLResponse:
+    """There is nothing to show yet, and how that is mended."""
+    say = words_for(view.language).say
+    text = N_("There is no catalogue yet. Score creators into one, then start the server again:")
+    lines = ["realreach score DIR --out .realreach/catalogue.parquet"]
+    return message(view, 503, say(N_("No catalogue")), say(text), [*lines, *([trouble] if trouble else [])])
+
+
+def wrong(view: View, error: ValidationError) -> HTMLResponse:
+    """Refuse an address, naming the fields that are wrong."""
+    say = words_for(view.language).say
+    names = {str(problem["loc"][0]) for problem in error.errors()}
+    text = say(N_("The address asks for something that cannot be read. Start again from the form."))
+    return message(view, 400, say(N_("Cannot read this address")), text, sorted(say(_FIELD_WORDS[n]) for n in names))
+
+
+def not_found(view: View) -> HTMLResponse:
+    """There is no such page or creator."""
+    say = words_for(view.language).say
+    return message(view, 404, say(N_("Not found")), say(N_("There is no such page, or no such creator.")))
+
+
+def _busy(view: View) -> HTMLResponse:
+    say = words_for(view.language).say
+    text = say(N_("Many pages are being made at the moment. Load this one again in a few seconds."))
+    page = message(view, 503, say(N_("Busy")), text)
+    page.headers["retry-after"] = str(RETRY_AFTER)
+    return page
+
+
+async def in_work(request: Request, make: Callable[[], Response]) -> Response:
+    """Make a page in a thread, where it finds a place among the requests in work."""
+    state = request.app.state
+    try:
+        with state.places.one():
+            return await anyio.to_thread.run_sync(make, limiter=state.limiter)
+    except BusyError:
+        return _busy(view_of(request))
