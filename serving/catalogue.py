@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -22,6 +22,7 @@ from features.profiles import ProfileSpace, niche_shares
 from features.tables import HEADS, PLATFORMS
 from features.terms import Rarity, fold, normalise
 from serving.objects import SCHEMES, ObjectError, StoredObject
+from serving.prepared import prepare
 from serving.shown import Kept, records
 from training.tracking import BUNDLED, home
 
@@ -194,7 +195,20 @@ class Catalogue:
         CatalogueError
             Where columns are missing, values cannot be read, or a creator has two rows.
         """
-        checked = check_scores(frame, source=source)
+        return cls.of_checked(check_scores(frame, source=source), source=source)
+
+    @classmethod
+    def of_checked(cls, checked: pd.DataFrame, *, source: str = "the score frame") -> Self:
+        """Make a catalogue of score frames that `check_scores` returned.
+
+        Raises
+        ------
+        CatalogueError
+            Where a creator has two rows.
+        """
+        twice = checked["creator_id"][checked["creator_id"].duplicated()]
+        if len(twice):
+            raise CatalogueError(f"{source}: creators with more than one row: {_shown(twice)}")
         warnings: list[Literal["mixed_registry", "mixed_models"]] = []
         if len(checked["registry_hash"].drop_duplicates()) > 1:
             warnings.append("mixed_registry")
@@ -212,11 +226,15 @@ class Catalogue:
         return [" \n".join(parts) for parts in zip(*columns, strict=True)]
 
     @cached_property
+    def languages(self) -> pd.Series:
+        """Language of what each creator writes: its place in `features.content.language_codes`, -1 where not told."""
+        heads = pd.Series(self.written, dtype="str").str[:HEAD]
+        return pd.Series(caption_languages(lower_text(text_array(heads))), dtype=np.int64)
+
+    @cached_property
     def facts(self) -> pd.DataFrame:
         """What briefs may ask for besides the topic; a language that is not said is told from what is written."""
-        heads = pd.Series(self.written, dtype="str").str[:HEAD]
-        told = caption_languages(lower_text(text_array(heads)))
-        codes = np.array([*language_codes(), None], dtype=object)[told]
+        codes = np.array([*language_codes(), None], dtype=object)[self.languages]
         frame = self.frame[[*_MATCHED, *FACTS, *UNSAFE]]
         return frame.assign(language=frame["language"].fillna(pd.Series(codes, dtype="str")))
 
@@ -246,6 +264,7 @@ class Catalogue:
 
     def prepare(self) -> None:
         """Make everything that a ranking reads, so that the first brief does not wait for it."""
+        prepare(self)
         for made in (self.profiles, self.niche_shares, self._positions, self.assumed_authenticity):
             len(made)
         self.rarity.weight("")
@@ -420,7 +439,9 @@ def check_scores(frame: pd.DataFrame, *, source: str = "the score frame") -> pd.
             wrong_of[name] |= typed[name].isna()
     wrong_of["platform"] |= ~typed["platform"].isin(PLATFORMS)
     for name, keys in (("evidence", _EVIDENCE_KEYS), ("checked", _CHECKED_KEYS), ("mentions", _MENTION_KEYS)):
-        wrong_of[name] |= ~typed[name].fillna("[]").map(partial(_is_list_of, keys=keys)).astype(bool)
+        texts = typed[name].fillna("[]")
+        right = {text: _is_list_of(text, keys) for text in texts.unique()}
+        wrong_of[name] |= ~texts.map(right).astype(bool)
     for name, wrong in wrong_of.items():
         if wrong.any():
             message = f"{source}: {name} is wrong ({_shown(frame[name][wrong])}) for creators "
@@ -462,7 +483,7 @@ def read_catalogue(*places: Place) -> Catalogue:
     """
     frames = [check_scores(_read_frame(place), source=str(place)) for place in places]
     together = _told_apart(pd.concat(frames, ignore_index=True))
-    return Catalogue.of(together, source=", ".join(map(str, places)))
+    return Catalogue.of_checked(together, source=", ".join(map(str, places)))
 
 
 def _told_apart(frame: pd.DataFrame) -> pd.DataFrame:
