@@ -251,21 +251,24 @@ def _first_known(*values: Any) -> float | None:
     return next((float(value) for value in values if value is not None), None)
 
 
-def say_read(found: Sequence[Read], words: Words) -> str:
-    """What was read as filters and as wishes, and from which words, so that a wrong reading is seen."""
+def say_one(found: Sequence[Read], field: str, words: Words) -> str:
+    """What was read for one field, and from which words, so that a wrong reading is seen."""
+    own = [one for one in found if one.field == field]
     currency = next((str(one.value) for one in found if one.field == "currency"), "")
+    values = ", ".join(_shown(one, words, currency) for one in own)
+    quoted = ", ".join(dict.fromkeys(one.words for one in own))
+    return words.say((_READ_WORDS | _WISH_WORDS)[field], values=values, words=quoted)
+
+
+def say_read(found: Sequence[Read], words: Words) -> str:
+    """What was read as filters and as wishes."""
+    fields = {one.field for one in found}
     said = []
-    for fields, sentence in (
+    for names, sentence in (
         (_READ_WORDS, N_("only those are listed that the words of the brief ask for: {parts}")),
         (_WISH_WORDS, N_("preferred, as the words of the brief ask for it: {parts}")),
     ):
-        parts = []
-        for field, name in fields.items():
-            own = [one for one in found if one.field == field]
-            if own:
-                values = ", ".join(_shown(one, words, currency) for one in own)
-                quoted = ", ".join(dict.fromkeys(one.words for one in own))
-                parts.append(words.say(name, values=values, words=quoted))
+        parts = [say_one(found, field, words) for field in names if field in fields]
         if parts:
             said.append(words.say(sentence, parts="; ".join(parts)))
     return "; ".join(said)

@@ -19,7 +19,7 @@ from features.content import HEAD, caption_languages, language_codes
 from features.facts import FACTS, UNSAFE
 from features.lexicons import lower_text, text_array
 from features.profiles import ProfileSpace, niche_shares
-from features.tables import HEADS, PLATFORMS
+from features.tables import HEADS, PLATFORMS, TIERS
 from features.terms import Rarity, fold, normalise
 from serving.objects import SCHEMES, ObjectError, StoredObject
 from serving.prepared import prepare
@@ -130,6 +130,8 @@ class Filters(BaseModel):
         Bounds of the followers, both included; a creator whose number is unknown is not within them.
     min_authenticity : float, optional
         In [0, 1].
+    last_post_within : int, optional
+        Days before the creator's `as_of` within which the last post must lie; a creator without a post does not pass.
     include_not_assessed : bool, optional
         Whether creators without an authenticity are let through. By default they are, unless a minimum is asked for:
         nothing shows that they reach it.
@@ -145,6 +147,7 @@ class Filters(BaseModel):
     followers_min: Annotated[int, Field(ge=0, strict=True)] | None = None
     followers_max: Annotated[int, Field(ge=0, strict=True)] | None = None
     min_authenticity: Annotated[float, Field(ge=0, le=1, strict=True)] | None = None
+    last_post_within: Annotated[int, Field(ge=0, le=100_000, strict=True)] | None = None
     include_not_assessed: Annotated[bool, Field(strict=True)] | None = None
 
 
@@ -332,7 +335,13 @@ class Catalogue:
 
     def names(self, column: str) -> list[str]:
         """Distinct known values of a column, sorted: the choices of a filter."""
-        return sorted(self.frame[column].dropna().unique())
+        if column not in self._names:
+            self._names[column] = sorted(self.frame[column].dropna().unique())
+        return self._names[column]
+
+    @cached_property
+    def _names(self) -> dict[str, list[str]]:
+        return {}
 
     @cached_property
     def _codes(self) -> dict[str, tuple[np.ndarray, list[str]]]:
@@ -343,6 +352,49 @@ class Catalogue:
     @cached_property
     def _followers(self) -> np.ndarray:
         return self.frame["followers"].to_numpy(dtype=np.float64, na_value=np.nan)
+
+    @cached_property
+    def _days_since_post(self) -> np.ndarray:
+        since = self.frame["as_of"] - self.frame["last_post_at"]
+        return np.asarray((since / pd.Timedelta(days=1)).to_numpy(dtype=np.float64))
+
+    @cached_property
+    def authentic_followers(self) -> np.ndarray:
+        """Followers less those estimated to be manufactured, float64; NaN where either is unknown."""
+        share = self.frame["inauthentic_followers_share"].to_numpy(dtype=np.float64)
+        return np.asarray(self._followers * (1.0 - share))
+
+    def sort_keys(self, name: str) -> np.ndarray:
+        """Numbers by which creators are sorted, float64; NaN where unknown. Made once, when first asked for.
+
+        Parameters
+        ----------
+        name : str
+            Of `serving.paging.SORTS` those that no brief decides.
+        """
+        if name not in self._sort_keys:
+            self._sort_keys[name] = self._make_sort_keys(name)
+        return self._sort_keys[name]
+
+    @cached_property
+    def _sort_keys(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def _make_sort_keys(self, name: str) -> np.ndarray:
+        if name == "authentic_followers":
+            return self.authentic_followers
+        if name == "last_post":
+            return -self._days_since_post
+        if name == "tier":
+            known = pd.Index(TIERS).get_indexer(pd.Index(self.frame["tier"]))
+            return np.where(known < 0, np.nan, known)
+        if name == "creator":
+            named = self.frame["display_name"].fillna(self.frame["handle"]).fillna(self.frame["creator_id"])
+            return _places(named)
+        if name in ("platform", "role", "niche"):
+            return _places(self.frame[name])
+        column = {"growth": "growth_28d"}.get(name, name)
+        return self.frame[column].to_numpy(dtype=np.float64, na_value=np.nan)
 
     def _is_any(self, column: str, wanted: Sequence[str]) -> np.ndarray:
         key = _primary if column == "language" else _fold
@@ -363,6 +415,8 @@ class Catalogue:
             kept &= followers >= filters.followers_min
         if filters.followers_max is not None:
             kept &= followers <= filters.followers_max
+        if filters.last_post_within is not None:
+            kept &= self._days_since_post <= filters.last_post_within
         return kept & self._authentic(filters)
 
     def passing(self, filters: Filters) -> dict[str, int]:
@@ -382,6 +436,12 @@ class Catalogue:
         include = filters.include_not_assessed if filters.include_not_assessed is not None else not asked
         reached = ~unknown if filters.min_authenticity is None else authenticity >= filters.min_authenticity
         return reached | (unknown & include)
+
+
+def _places(texts: pd.Series) -> np.ndarray:
+    """Places of texts in the order of their letters, whatever their case; NaN where there is none."""
+    places = texts.str.strip().str.casefold().replace("", None).rank(method="dense")
+    return np.asarray(places.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
 def _shown(values: pd.Series) -> str:

@@ -4,7 +4,7 @@ In two stages: the creators that write most like the brief, then those by everyt
 Neither stage's fit reads authenticity, so raising it never lowers a creator's place.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -82,6 +82,7 @@ _FILTER_WORDS = {
     "followers_min": N_("least followers"),
     "followers_max": N_("most followers"),
     "min_authenticity": N_("minimum authenticity"),
+    "last_post_within": N_("last post"),
 }
 
 
@@ -116,9 +117,15 @@ class Reading:
         return () if self.missing else self.vector.niches
 
 
-def read(catalogue: Catalogue, brief: Brief) -> Reading:
-    """Read a brief for a catalogue."""
-    told = read_brief_text(brief.text)
+def read(catalogue: Catalogue, brief: Brief, unread: Collection[str] = ()) -> Reading:
+    """Read a brief for a catalogue.
+
+    Parameters
+    ----------
+    unread : collection of str
+        Fields that are not read from its words: whoever asks has seen a reading and does not mean it.
+    """
+    told = [one for one in read_brief_text(brief.text) if one.field not in unread]
     filled, wanted, found = with_text(brief, told)
     topic = topic_of(brief.text, told)
     vector = catalogue.profiles.read(topic, brief.niches)
@@ -162,11 +169,12 @@ class Shortlist:
 
     def note(self, language: Language = "en") -> str:
         """Say what was read from the brief, and why nobody is listed or there is no fit."""
-        words = words_for(language)
-        said = [self._say_fit(words), say_read(self.read, words)]
+        said = [self.say_fit(language), say_read(self.read, words_for(language))]
         return "; ".join(sentence for sentence in said if sentence)
 
-    def _say_fit(self, words: Words) -> str:
+    def say_fit(self, language: Language = "en") -> str:
+        """Say which niches were read, and why nobody is listed or there is no fit."""
+        words = words_for(language)
         if not self.candidates:
             alone = ", ".join(f"{words.say(_FILTER_WORDS[name])} {count:,}" for name, count in self.passing.items())
             if alone:
@@ -296,7 +304,7 @@ def shortlist(
     """
     reading = read(catalogue, brief)
     found = rank(catalogue, reading, model)
-    frame = _ranked(catalogue, reading, found.fitted, words_for(language), model)
+    frame = ranked_frame(catalogue, reading, found.fitted, words_for(language), model)
     return Shortlist(
         frame.assign(score=found.score).loc[:, list(RANKED_COLUMNS)],
         found.candidates,
@@ -319,7 +327,7 @@ def shortlist_of(
     reading = read(catalogue, brief)
     fitted = fit_of(catalogue, reading, rows, model)
     known = np.ones(len(rows)) if reading.missing else fitted.fit
-    frame = _ranked(catalogue, reading, fitted, words_for(language), model)
+    frame = ranked_frame(catalogue, reading, fitted, words_for(language), model)
     return Shortlist(
         frame.assign(score=known * catalogue.assumed_authenticity[rows]).loc[:, list(RANKED_COLUMNS)],
         len(rows),
@@ -376,7 +384,7 @@ def lookalikes(
     first = order(known, assumed, k)
     fit = np.full(len(first), np.nan) if missing else likeness[first]
     fitted = Fitted(candidates[first], fit, fit_of(catalogue, reading, candidates[first]).matches)
-    frame = _ranked(catalogue, reading, fitted, words_for(language)).assign(score=(known * assumed)[first])
+    frame = ranked_frame(catalogue, reading, fitted, words_for(language)).assign(score=(known * assumed)[first])
     return Shortlist(frame.loc[:, list(RANKED_COLUMNS)], len(candidates), missing, niches)
 
 
@@ -451,13 +459,14 @@ def _tags(catalogue: Catalogue, brief: BriefVector, shown: Sequence[Shown]) -> l
     return [tuple(own) for own in found]
 
 
-def _ranked(
+def ranked_frame(
     catalogue: Catalogue,
     reading: Reading,
     fitted: Fitted,
     words: Words,
     model: FitModel | None = None,
 ) -> pd.DataFrame:
+    """Rows of a list, as `RANKED_COLUMNS` but for the score: creators with their fit and the reasons in words."""
     frame = catalogue.listed.iloc[fitted.rows].reset_index(drop=True)
     shown = catalogue.shown.of(fitted.rows.tolist())
     stands_on = grounds(catalogue, reading, fitted, shown, model)

@@ -9,6 +9,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any, Literal
 
+from babel import Locale
 from babel.dates import format_date
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -199,6 +200,18 @@ class Words:
     def role(self, name: str) -> str:
         """What a creator does on its platform; as it stands where it is none of those known."""
         return self.say(ROLE_WORDS.get(name, name))
+
+    def country(self, code: str) -> str:
+        """Name of a country by its code; as it stands where it is none that is known."""
+        return str(Locale(self.language).territories.get(code.upper(), code))
+
+    def tongue(self, code: str) -> str:
+        """Name of a language by its code; as it stands where it is none that is known."""
+        return str(Locale(self.language).languages.get(code.replace("-", "_").split("_")[0].lower(), code))
+
+    def plain(self, value: float) -> str:
+        """A number as fields of forms take it."""
+        return f"{value:.15g}"
 
     def window(self, signal: str) -> str:
         """The part of the history that a signal was computed from; empty where the registry does not know it."""

@@ -11,8 +11,8 @@ from starlette.staticfiles import StaticFiles
 
 from serving.current import Current
 from serving.limits import PageHeaders, Places
+from serving.review import export, shortlist
 from serving.review.creator import show_creator
-from serving.review.shortlist import show_shortlist
 from serving.review.view import not_found, view_of
 
 _HERE = Path(__file__).parent
@@ -35,7 +35,8 @@ def make_review_app(current: Current, places: Places | None = None) -> Starlette
     """
     app = Starlette(
         routes=[
-            Route("/", show_shortlist),
+            *shortlist.ROUTES,
+            *export.ROUTES,
             Route("/creators/{creator_id:path}", show_creator),
             Mount("/static", StaticFiles(directory=_HERE / "static")),
             Route("/{path:path}", _show_nothing),

@@ -1,5 +1,7 @@
-"""The shortlist: the creators for a brief, best first."""
+"""The shortlist: the creators for a brief, sorted, filtered and laid out as the address says, page by page."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -7,53 +9,177 @@ import pandas as pd
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
+from features.reading import Read
 from features.tables import PLATFORMS, TIERS
-from serving.briefs import Brief
+from serving.briefs import Brief, say_one
 from serving.catalogue import Catalogue
-from serving.ranking import shortlist
+from serving.paging import RISING, Sort, page_of
+from serving.ranking import Reading, Shortlist, read
 from serving.reasons import REASON_SEPARATOR, why_not_assessed
 from serving.reports import catalogue_notice, catalogue_warnings
-from serving.review.view import View, in_work, no_catalogue, page, view_of, wrong
+from serving.review.view import LAYOUTS, Paging, View, in_work, no_catalogue, page, view_of, wrong
 from serving.shown import records
-from serving.words import Words, words_for
+from serving.words import N_, Words, words_for
 from training.fit_model import FitModel
 
 _SIZES = (20, 50, 100)
 _MINIMA = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+_DAYS_SINCE_POST = (7, 30, 90, 365)
+#: Choices of a filter; a longer list is no help to whoever chooses.
+_MOST_CHOICES = 60
+#: Columns of the table: what each sorts by, its title, and whether it holds numbers.
+COLUMNS: tuple[tuple[Sort, str, bool], ...] = (
+    ("creator", N_("Creator"), False),
+    ("platform", N_("Platform"), False),
+    ("tier", N_("Tier"), False),
+    ("role", N_("Role"), False),
+    ("niche", N_("Niche"), False),
+    ("followers", N_("Followers"), True),
+    ("authentic_followers", N_("Authentic reach"), True),
+    ("authenticity", N_("Authenticity"), False),
+    ("fit", N_("Fit"), True),
+    ("growth", N_("Growth in 28 days"), True),
+)
 
 
-def _shown_row(row: dict[str, Any], catalogue: Catalogue, words: Words) -> dict[str, Any]:
-    known = {name: None if pd.isna(value) else value for name, value in row.items()}
-    why = "" if known["authenticity_assessed"] else why_not_assessed(catalogue.creator(row["creator_id"]), words)
+@dataclass(frozen=True)
+class Column:
+    """A column of the table and where its title leads.
+
+    Attributes
+    ----------
+    order : str
+        `aria-sort` of it: "ascending", "descending" or "none".
+    """
+
+    name: str
+    title: str
+    is_number: bool
+    order: str
+    link: str
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One thing that was read from the words of a brief, and the address without it."""
+
+    words: str
+    link: str
+
+
+def columns_of(view: View, paging: Paging, words: Words) -> list[Column]:
+    """Columns of the table, each with the address that sorts by it, or the other way round where it does."""
+    found = []
+    for name, title, is_number in COLUMNS:
+        here = paging.sort == name
+        rising = (name in RISING) != here if not here else not paging.rising
+        order = ("ascending" if paging.rising else "descending") if here else "none"
+        link = view.link(sort=name, order="rising" if rising else "", page="")
+        found.append(Column(name, words.say(title), is_number, order, link))
+    return found
+
+
+def chips_of(view: View, found: Sequence[Read], words: Words) -> list[Chip]:
+    """What was read from the words of a brief, one chip a field."""
+    fields = dict.fromkeys(one.field for one in found if one.field != "currency")
+    return [Chip(say_one(found, field, words), view.also("unread", field)) for field in fields]
+
+
+def shown_row(row: Mapping[str, Any], catalogue: Catalogue, words: Words) -> dict[str, Any]:
+    """A row of a list as pages show it: nothing unknown as a number, and what its record says beside it."""
+    known = {str(name): None if pd.isna(value) else value for name, value in row.items()}
+    record = catalogue.creator(known["creator_id"])
+    why = "" if known["authenticity_assessed"] else why_not_assessed(record, words)
     # the cell of authenticity already says why there is none
-    said = row["reasons"].split(REASON_SEPARATOR)
+    said = str(row["reasons"]).split(REASON_SEPARATOR)
     shown = [reason for reason in said if not why or why not in reason]
-    return known | {"why": why, "shown": shown}
+    beside = {name: None if pd.isna(record[name]) else record[name] for name in ("role", "growth_28d", "last_post_at")}
+    place = catalogue.position(known["creator_id"])
+    reach = catalogue.authentic_followers[place]
+    beside["authentic_followers"] = None if pd.isna(reach) else round(float(reach))
+    return known | beside | {"why": why, "shown": shown, "name": known["display_name"] or known["handle"]}
 
 
-def _shortlist(view: View, catalogue: Catalogue, brief: Brief, model: FitModel | None) -> HTMLResponse:
+def list_page(
+    view: View, catalogue: Catalogue, model: FitModel | None, brief: Brief, paging: Paging
+) -> tuple[Reading, Shortlist]:
+    """The creators of the page that an address asks for."""
+    reading = read(catalogue, brief, paging.unread)
+    size = reading.brief.k
+    found = page_of(
+        catalogue,
+        reading,
+        sort=paging.sort,
+        rising=paging.rising,
+        start=(paging.page - 1) * size,
+        size=size,
+        language=view.language,
+        model=model,
+    )
+    return reading, found
+
+
+def _shortlist(view: View, catalogue: Catalogue, model: FitModel | None, brief: Brief, paging: Paging) -> HTMLResponse:
     words = words_for(view.language)
-    found = shortlist(catalogue, brief, view.language, model)
-    rows = [_shown_row(row, catalogue, words) for row in records(found.frame)]
+    reading, found = list_page(view, catalogue, model, brief, paging)
+    size = reading.brief.k
+    pages = max(1, -(-found.candidates // size))
+    asked = reading.brief
     return page(
         view,
         "shortlist.html",
         brief=brief,
-        rows=rows,
+        asked=asked,
+        paging=paging,
+        rows=[shown_row(row, catalogue, words) for row in records(found.frame)],
+        columns=columns_of(view, paging, words),
+        chips=chips_of(view, found.read, words),
+        ignored=[Chip(words.say(_FIELDS.get(name, name)), view.without("unread", name)) for name in paging.unread],
         candidates=found.candidates,
         total=len(catalogue),
-        note=found.note(view.language),
+        first=(paging.page - 1) * size,
+        pages=pages,
+        note=found.say_fit(view.language),
         notice=catalogue_notice(catalogue, words),
         simulated=catalogue.simulated,
         warnings=catalogue_warnings(catalogue, words),
-        platforms=[name for name in PLATFORMS if name in set(catalogue.names("platform")) | set(brief.platforms)],
+        platforms=[name for name in PLATFORMS if name in {*catalogue.names("platform"), *brief.platforms}],
         tiers=TIERS,
-        niches=catalogue.names("niche"),
-        size=found.wanted,
-        sizes=sorted({*_SIZES, found.wanted}),
+        niches=_choices(catalogue, "niche", brief.niches),
+        countries=_choices(catalogue, "country", brief.countries),
+        written=_choices(catalogue, "language", brief.languages),
+        size=size,
+        sizes=sorted({*_SIZES, size}),
         minima=sorted({*_MINIMA, *([brief.min_authenticity] if brief.min_authenticity else [])}),
+        since=sorted({*_DAYS_SINCE_POST, *([brief.last_post_within] if brief.last_post_within else [])}),
+        layouts=LAYOUTS,
     )
+
+
+#: Fields that the words of a brief are read for, as a chip names them.
+_FIELDS: dict[str, str] = {
+    "platforms": N_("Platform"),
+    "tiers": N_("Tier"),
+    "followers_min": N_("At least so many followers"),
+    "followers_max": N_("At most so many followers"),
+    "k": N_("Creators shown"),
+    "languages": N_("Language of the creator"),
+    "creator_countries": N_("Country"),
+    "roles": N_("Role"),
+    "price_max": N_("Most a post may cost"),
+    "budget": N_("Budget"),
+    "competitors": N_("Competitors"),
+    "must_words": N_("Writes about"),
+    "must_not_words": N_("Does not write about"),
+    "goal": N_("Goal"),
+}
+
+
+def _choices(catalogue: Catalogue, column: str, chosen: Sequence[str]) -> list[str]:
+    known = catalogue.names(column)[:_MOST_CHOICES]
+    return [*known, *(name for name in chosen if name not in known)]
 
 
 async def show_shortlist(request: Request) -> Response:
@@ -62,7 +188,10 @@ async def show_shortlist(request: Request) -> Response:
     if loaded.catalogue is None:
         return no_catalogue(view, loaded.catalogue_trouble)
     try:
-        brief = view.brief()
+        brief, paging = view.brief(), view.paging()
     except ValidationError as error:
         return wrong(view, error)
-    return await in_work(request, partial(_shortlist, view, loaded.catalogue, brief, loaded.ranker))
+    return await in_work(request, partial(_shortlist, view, loaded.catalogue, loaded.ranker, brief, paging))
+
+
+ROUTES = [Route("/", show_shortlist)]
