@@ -356,7 +356,7 @@ class Catalogue:
     @cached_property
     def _days_since_post(self) -> np.ndarray:
         since = self.frame["as_of"] - self.frame["last_post_at"]
-        return np.asarray((since / pd.Timedelta(days=1)).to_numpy(dtype=np.float64))
+        return np.asarray(since.dt.total_seconds().to_numpy(dtype=np.float64) / 86_400)
 
     @cached_property
     def authentic_followers(self) -> np.ndarray:

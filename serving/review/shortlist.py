@@ -90,14 +90,14 @@ def chips_of(view: View, found: Sequence[Read], words: Words) -> list[Chip]:
 def shown_row(row: Mapping[str, Any], catalogue: Catalogue, words: Words) -> dict[str, Any]:
     """A row of a list as pages show it: nothing unknown as a number, and what its record says beside it."""
     known = {str(name): None if pd.isna(value) else value for name, value in row.items()}
-    record = catalogue.creator(known["creator_id"])
+    creator_id = str(row["creator_id"])
+    record = catalogue.creator(creator_id)
     why = "" if known["authenticity_assessed"] else why_not_assessed(record, words)
     # the cell of authenticity already says why there is none
     said = str(row["reasons"]).split(REASON_SEPARATOR)
     shown = [reason for reason in said if not why or why not in reason]
     beside = {name: None if pd.isna(record[name]) else record[name] for name in ("role", "growth_28d", "last_post_at")}
-    place = catalogue.position(known["creator_id"])
-    reach = catalogue.authentic_followers[place]
+    reach = catalogue.authentic_followers[catalogue.position(creator_id)]
     beside["authentic_followers"] = None if pd.isna(reach) else round(float(reach))
     return known | beside | {"why": why, "shown": shown, "name": known["display_name"] or known["handle"]}
 

@@ -68,7 +68,7 @@ def test_the_shortlist_shows_what_is_known_of_each_creator(client: TestClient) -
     ):
         assert text in html
     assert html.index("An Nguyễn") < html.index("Bình Trần") < html.index("Chi Lê")
-    assert "5 shown of 5" in html
+    assert "1–5 of 5 that pass the filters; 5 in the catalogue" in html
 
 
 def test_not_assessed_is_said_with_its_reason(client: TestClient) -> None:
