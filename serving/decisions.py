@@ -389,6 +389,26 @@ def _since(votes: Iterable[Vote], seen: int | None, analyst: str) -> tuple[Vote,
     )
 
 
+def check_vote(creators: Mapping[str, int | None], decision: str, reason: str, comment: str) -> tuple[str, str]:
+    """Require that a vote can be written; its reason and comment, as they are kept.
+
+    Raises
+    ------
+    DecisionError
+    """
+    if decision not in DECISIONS:
+        raise DecisionError(N_("A decision is yes, maybe or no. Choose one and send it again."))
+    if not creators:
+        raise DecisionError(N_("No creator was chosen. Choose one or more and send it again."))
+    if len(creators) > MOST_AT_ONCE:
+        raise DecisionError(
+            N_("{count} creators were chosen, and at most {most} are decided on at once. Choose fewer."),
+            count=len(creators),
+            most=MOST_AT_ONCE,
+        )
+    return _text(reason, LONGEST_REASON, N_("The reason")), _text(comment, LONGEST_TEXT, N_("The comment"))
+
+
 def vote(
     tenant: str,
     list_id: str,
@@ -415,22 +435,13 @@ def vote(
     UnknownListError
     serving.store.StoreError
     """
-    if decision not in DECISIONS:
-        raise DecisionError(N_("A decision is yes, maybe or no. Choose one and send it again."))
-    if not creators:
-        raise DecisionError(N_("No creator was chosen. Choose one or more and send it again."))
-    if len(creators) > MOST_AT_ONCE:
-        raise DecisionError(
-            N_("{count} creators were chosen, and at most {most} are decided on at once. Choose fewer."),
-            count=len(creators),
-            most=MOST_AT_ONCE,
-        )
+    kept = check_vote(creators, decision, reason, comment)
     common: dict[str, Any] = {
         "list_id": list_id,
         "analyst": analyst,
         "decision": decision,
-        "reason": _text(reason, LONGEST_REASON, N_("The reason")),
-        "comment": _text(comment, LONGEST_TEXT, N_("The comment")),
+        "reason": kept[0],
+        "comment": kept[1],
         "batch": secrets.token_hex(8),
         "at": store.now(),
     }

@@ -14,6 +14,7 @@ from serving.catalogue import Catalogue
 from serving.ranking import shortlist
 from serving.reasons import REASON_SEPARATOR, why_not_assessed
 from serving.reports import catalogue_notice, catalogue_warnings
+from serving.review.decide import deciding
 from serving.review.view import View, in_work, no_catalogue, page, view_of, wrong
 from serving.shown import records
 from serving.words import Words, words_for
@@ -32,7 +33,9 @@ def _shown_row(row: dict[str, Any], catalogue: Catalogue, words: Words) -> dict[
     return known | {"why": why, "shown": shown}
 
 
-def _shortlist(view: View, catalogue: Catalogue, brief: Brief, model: FitModel | None) -> HTMLResponse:
+def _shortlist(
+    request: Request, view: View, catalogue: Catalogue, brief: Brief, model: FitModel | None
+) -> HTMLResponse:
     words = words_for(view.language)
     found = shortlist(catalogue, brief, view.language, model)
     rows = [_shown_row(row, catalogue, words) for row in records(found.frame)]
@@ -41,6 +44,7 @@ def _shortlist(view: View, catalogue: Catalogue, brief: Brief, model: FitModel |
         "shortlist.html",
         brief=brief,
         rows=rows,
+        deciding=deciding(request),
         candidates=found.candidates,
         total=len(catalogue),
         note=found.note(view.language),
@@ -65,4 +69,4 @@ async def show_shortlist(request: Request) -> Response:
         brief = view.brief()
     except ValidationError as error:
         return wrong(view, error)
-    return await in_work(request, partial(_shortlist, view, loaded.catalogue, brief, loaded.ranker))
+    return await in_work(request, partial(_shortlist, request, view, loaded.catalogue, brief, loaded.ranker))
