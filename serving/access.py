@@ -3,6 +3,7 @@
 import base64
 import binascii
 import logging
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -25,8 +26,11 @@ log = logging.getLogger("realreach.access")
 #: What anybody may see: whether the service lives, and how to ask it.
 _PUBLIC = frozenset({"/livez", "/readyz", "/healthz", "/docs", "/docs.json", "/"})
 _PUBLIC_UNDER = ("/static_content/",)
+_READING = ("GET", "HEAD")
 _LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _PAGES = "/review"
+#: What a client may see without a key: a list by a signed link, and what that page is drawn with. Nothing is written.
+_SHARED = re.compile(r"/review/shared/(?:[\w.-]{1,500}|static/[a-z]+\.(?:css|svg))", re.ASCII)
 
 
 class Keyring:
@@ -104,14 +108,14 @@ class Access:
     Parameters
     ----------
     needed : callable
-        The scope that a path needs.
+        The scope that a path needs, asked by a method.
     open_to_all : bool
         Whether no key is asked for, as in the demo. Only this machine is answered then, and only under its own name:
         a page of another host that a browser here has open cannot ask by a name that it made point here.
     """
 
     def __init__(
-        self, app: ASGIApp, keyring: Keyring, needed: Callable[[str], KeyScope], *, open_to_all: bool = False
+        self, app: ASGIApp, keyring: Keyring, needed: Callable[[str, str], KeyScope], *, open_to_all: bool = False
     ) -> None:
         self.app = app
         self.keyring = keyring
@@ -134,12 +138,14 @@ class Access:
             return problem("not_local", "this service was started with --open and answers to 127.0.0.1 and localhost")
         if path in _PUBLIC or path.startswith(_PUBLIC_UNDER):
             return None
+        if scope["method"] in _READING and _SHARED.fullmatch(path):
+            return None
         key = self.keyring.find(_sent(headers))
         if key is None:
             asks = 'Basic realm="realreach", charset="UTF-8"' if path.startswith(_PAGES) else "Bearer"
             said = "send a key that holds: Authorization: Bearer rr_…; make one with `realreach keys create`"
             return problem("unauthorized", said, headers={"www-authenticate": asks})
-        needed = self.needed(path)
+        needed = self.needed(path, scope["method"])
         if not key.may(needed):
             return problem("forbidden", f"this key has not the scope {needed}, which this address needs")
         wait = self.keyring.wait(key)

@@ -556,10 +556,12 @@ def name_of(scope: Scope) -> str:
     return name or ("review" if path.startswith("/review") else "v1" if path.startswith(f"{ROOT}/") else "other")
 
 
-def scope_needed(path: str) -> KeyScope:
-    """The scope that a path of the service needs; what is not ours is for those who run it."""
+def scope_needed(path: str, method: str = "GET") -> KeyScope:
+    """The scope that a path of the service needs, asked by a method; what is not ours is for those who run it."""
+    if path.startswith("/review"):
+        return "read" if method in ("GET", "HEAD") else "write"
     if not path.startswith(f"{ROOT}/"):
-        return "read" if path.startswith("/review") or path == "/metrics" else "admin"
+        return "read" if path == "/metrics" else "admin"
     inner = path.removeprefix(ROOT)
     return next((one.scope for one in OPERATIONS if one.pattern.match(inner)), "read")
 

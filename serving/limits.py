@@ -15,14 +15,19 @@ from serving.problems import LONGEST_ECHO, MEDIA_TYPE, FieldProblem, problem
 
 #: Largest body of a request, in bytes: 100 histories of a thousand posts with their captions fit.
 MOST_BYTES = 20 * 1024 * 1024
+#: Largest form of a page, in bytes: a comment of 10,000 emoji and 500 creators of a step fit.
+MOST_FORM_BYTES = 256 * 1024
+#: Where forms are read, and the one way in which they are sent.
+_FORMS_UNDER, _FORM = "/review/", "application/x-www-form-urlencoded"
 #: Requests in work at once, with their bodies in memory; more are told to come back.
 MOST_AT_WORK = 8
 #: Seconds after which a request that found no place may try again.
 RETRY_AFTER = 2
 
-#: Pages load from this server only, run no script and no inline style.
+#: Pages load from this server only: no inline script, no inline style, and what a script asks for comes from here too.
 PAGE_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
 )
 #: BentoML's documentation page needs its own scripts and inline styles; the tag manager it embeds stays blocked.
 DOCS_POLICY = (
@@ -163,7 +168,7 @@ class PageHeaders:
                 headers = MutableHeaders(scope=message)
                 headers["content-security-policy"] = self.policy
                 headers["x-content-type-options"] = "nosniff"
-                headers["referrer-policy"] = "same-origin"
+                headers.setdefault("referrer-policy", "same-origin")
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
@@ -198,36 +203,47 @@ class FrontDoor:
 
 
 class BodyLimit:
-    """Refuses bodies that are too large (413) or, where one is posted, not JSON (415), before anything reads them."""
+    """Refuses bodies that are too large (413) or of another type than is read (415), before anything reads them.
 
-    def __init__(self, app: ASGIApp, most_bytes: int = MOST_BYTES) -> None:
+    JSON is read everywhere but on the review page, where forms are.
+    """
+
+    def __init__(self, app: ASGIApp, most_bytes: int = MOST_BYTES, most_form_bytes: int = MOST_FORM_BYTES) -> None:
         self.app = app
         self.most_bytes = most_bytes
+        self.most_form_bytes = most_form_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on a body that is JSON and small enough."""
+        """Pass on a body that is of the right type and small enough."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        kind = headers.get("content-type", "application/json").split(";")[0].strip().lower()
+        headers, form = Headers(scope=scope), scope["path"].startswith(_FORMS_UNDER)
+        wanted, words = (_FORM, "a form") if form else ("application/json", "JSON")
+        kind = headers.get("content-type", wanted).split(";")[0].strip().lower()
         length = headers.get("content-length", "")
         encoding = headers.get("content-encoding", "identity").strip().lower()
-        if scope["method"] == "POST" and (kind != "application/json" or encoding != "identity"):
-            name, sent = ("Content-Type", kind) if kind != "application/json" else ("Content-Encoding", encoding)
-            field = FieldProblem(path=name, message="send plain JSON: application/json, not compressed", kind="header")
-            said = f"the body is {sent[:LONGEST_ECHO]}; send JSON with Content-Type: application/json, not compressed"
+        too_large = self._too_large(form)
+        if scope["method"] == "POST" and (kind != wanted or encoding != "identity"):
+            name, sent = ("Content-Type", kind) if kind != wanted else ("Content-Encoding", encoding)
+            field = FieldProblem(path=name, message=f"send plain {words}: {wanted}, not compressed", kind="header")
+            said = f"the body is {sent[:LONGEST_ECHO]}; send {words} with Content-Type: {wanted}, not compressed"
             await problem("unsupported_media_type", said, [field])(scope, receive, send)
-        elif length.isdecimal() and int(length) > self.most_bytes:
-            await self._too_large()(scope, receive, send)
+        elif length.isdecimal() and int(length) > self._most(form):
+            await too_large(scope, receive, send)
         else:
-            await self._counted(scope, receive, send)
+            await self._counted(scope, receive, send, self._most(form), too_large)
 
-    def _too_large(self) -> JSONResponse:
-        said = f"the body is larger than {self.most_bytes:,} bytes; send fewer histories at once"
-        return problem("body_too_large", said)
+    def _most(self, form: bool) -> int:
+        return self.most_form_bytes if form else self.most_bytes
 
-    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _too_large(self, form: bool) -> JSONResponse:
+        fewer = "choose fewer creators or shorten the comment" if form else "send fewer histories at once"
+        return problem("body_too_large", f"the body is larger than {self._most(form):,} bytes; {fewer}")
+
+    async def _counted(
+        self, scope: Scope, receive: Receive, send: Send, most_bytes: int, too_large: JSONResponse
+    ) -> None:
         taken = 0
         refused = False
 
@@ -235,9 +251,9 @@ class BodyLimit:
             nonlocal taken, refused
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self.most_bytes and not refused:
+            if taken > most_bytes and not refused:
                 refused = True
-                await self._too_large()(scope, receive, send)
+                await too_large(scope, receive, send)
             return {"type": "http.disconnect"} if refused else message
 
         async def send_unless_refused(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""What the service writes: keys, feedback, jobs, who did what; in SQLite, or in PostgreSQL by REALREACH_DATABASE.
+"""What the service writes, in SQLite or by REALREACH_DATABASE in PostgreSQL: keys, feedback, decisions, jobs, audit.
 
 Scoring and reading never wait for it: keys are read from a copy in memory, and their use is written in the background.
 Whoever leaves something waits until it is written.
@@ -6,6 +6,7 @@ Whoever leaves something waits until it is written.
 
 import logging
 import os
+import secrets
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -104,6 +105,75 @@ job_parts = sa.Table(
     sa.Column("claimed_at", sa.DateTime),
     sa.Column("done_at", sa.DateTime, index=True),
 )
+#: Named views of the catalogue, in each of which creators are decided on; `version` counts what was decided in it.
+lists = sa.Table(
+    "lists",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("tenant", sa.String(200), nullable=False, index=True),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("brand_id", sa.String(200)),
+    sa.Column("query", sa.Text, nullable=False),
+    sa.Column("stage", sa.String(10), nullable=False),
+    sa.Column("created_by", sa.String(200), nullable=False),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    # of a list that a first vote made: its tenant, view and day, so that two at once make one
+    sa.Column("made_for", sa.String(64), unique=True),
+)
+#: Every vote that was ever cast: none is changed but by noting that it was taken back.
+votes = sa.Table(
+    "votes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("list_id", sa.String(32), nullable=False, index=True),
+    sa.Column("creator_id", sa.Text, nullable=False),
+    sa.Column("analyst", sa.String(200), nullable=False),
+    sa.Column("decision", sa.String(10), nullable=False),
+    sa.Column("reason", sa.String(200), nullable=False),
+    sa.Column("comment", sa.Text, nullable=False),
+    sa.Column("position", sa.Integer),
+    sa.Column("batch", sa.String(32), nullable=False),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("undone_at", sa.DateTime),
+    sa.Column("undone_version", sa.Integer),
+)
+#: Links by which a client reads a list; the link itself is signed and kept nowhere.
+client_links = sa.Table(
+    "client_links",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("list_id", sa.String(32), nullable=False, index=True),
+    sa.Column("created_by", sa.String(200), nullable=False),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("expires_at", sa.DateTime, nullable=False),
+    sa.Column("revoked_at", sa.DateTime),
+)
+#: What somebody says against what is shown of a creator.
+disputes = sa.Table(
+    "disputes",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("tenant", sa.String(200), nullable=False, index=True),
+    sa.Column("creator_id", sa.Text, nullable=False),
+    sa.Column("said_by", sa.String(200), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("entered_by", sa.String(200), nullable=False),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("answered_by", sa.String(200), nullable=False),
+    sa.Column("answered_at", sa.DateTime),
+)
+#: What is signed with; made once and the same for all who share the database.
+signing_secrets = sa.Table(
+    "signing_secrets",
+    metadata,
+    sa.Column("name", sa.String(50), primary_key=True),
+    sa.Column("secret", sa.String(100), nullable=False),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+)
 
 
 class StoreError(RuntimeError):
@@ -196,6 +266,30 @@ def now() -> datetime:
 def note(one: sa.Connection, who: str, action: str, about: str) -> None:
     """Add a line to the audit log, in the transaction of what it tells of."""
     one.execute(audit.insert().values(at=now(), who=who, action=action, about=about))
+
+
+def insert_new(one: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> None:
+    """Insert a row, unless a unique column of it is taken already."""
+    insert: Any = _INSERT[one.dialect.name](table).values(row)
+    one.execute(insert.on_conflict_do_nothing())
+
+
+def signing_secret(name: str) -> str:
+    """What is signed with for a purpose: made when it is first asked for, the same for all who share the database.
+
+    Raises
+    ------
+    StoreError
+    """
+    return _signing_secret(name, url())
+
+
+@cache
+def _signing_secret(name: str, _: str) -> str:
+    mine = signing_secrets.c.name == name
+    with connection() as one:
+        insert_new(one, signing_secrets, {"name": name, "secret": secrets.token_urlsafe(32), "created_at": now()})
+        return str(one.execute(sa.select(signing_secrets.c.secret).where(mine)).scalar_one())
 
 
 def count_uses(requests: Mapping[str, int], day: date) -> dict[str, int]:

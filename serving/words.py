@@ -152,6 +152,10 @@ class Words:
         """The UTC day of a moment."""
         return format_date(moment, format="medium", locale=self.language)
 
+    def moment(self, at: datetime) -> str:
+        """The UTC day and minute of a moment."""
+        return f"{self.date(at)}, {at:%H:%M} UTC"
+
     def signal(self, name: str) -> str:
         """What a signal is, in words; its name where the registry does not know it."""
         signal = SIGNALS.get(name)

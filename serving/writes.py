@@ -10,6 +10,7 @@ from pydantic import BaseModel, TypeAdapter
 from sqlalchemy.exc import IntegrityError
 
 from serving import store
+from serving.decisions import decision_rows
 from serving.schemas import CollaborationIn, DecisionIn, FeedbackRequest, FeedbackResponse
 
 #: Kinds of feedback and what a row of each is; the names are those of the tables of the contract.
@@ -71,7 +72,10 @@ def leave_feedback(one: sa.Connection, tenant: str, who: str, request: FeedbackR
 
 
 def feedback_tables(tenant: str | None = None) -> dict[str, pd.DataFrame]:
-    """Feedback that was left, as tables of the contract, oldest first; a row that was left twice stands there once.
+    """Feedback that tools and analysts left, as tables of the contract; a row that was left twice stands there once.
+
+    What tools left comes first, then what analysts decided on the review page and has not been taken back; each oldest
+    first.
 
     Parameters
     ----------
@@ -87,10 +91,11 @@ def feedback_tables(tenant: str | None = None) -> dict[str, pd.DataFrame]:
         wanted = wanted.where(store.feedback.c.tenant == tenant)
     with store.connection() as one:
         rows = one.execute(wanted).all()
+    decided = {"decisions": decision_rows(tenant)}
     tables = {}
     for kind, model in _KINDS.items():
         reader = TypeAdapter(model)
-        own = [reader.validate_json(row.row).model_dump() for row in rows if row.kind == kind]
+        own = [reader.validate_json(row.row).model_dump() for row in rows if row.kind == kind] + decided.get(kind, [])
         if own:
             tables[kind] = pd.DataFrame(own, columns=list(model.model_fields)).drop_duplicates(ignore_index=True)
     return tables

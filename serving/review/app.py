@@ -11,7 +11,7 @@ from starlette.staticfiles import StaticFiles
 
 from serving.current import Current
 from serving.limits import PageHeaders, Places
-from serving.review import export, shortlist
+from serving.review import client, decide, export, shortlist
 from serving.review.creator import show_creator
 from serving.review.view import not_found, view_of
 
@@ -38,6 +38,8 @@ def make_review_app(current: Current, places: Places | None = None) -> Starlette
             *shortlist.ROUTES,
             *export.ROUTES,
             Route("/creators/{creator_id:path}", show_creator),
+            *decide.ROUTES,
+            *client.ROUTES,
             Mount("/static", StaticFiles(directory=_HERE / "static")),
             Route("/{path:path}", _show_nothing),
         ],

@@ -13,12 +13,15 @@ from serving.catalogue import Catalogue
 from serving.ranking import fit_of, grounds, read
 from serving.reasons import reasons, why_not_assessed
 from serving.reports import report, where_to_look
+from serving.review.decide import deciding, disputes
 from serving.review.view import LONGEST_IN_ADDRESS, View, creator_path, in_work, no_catalogue, not_found, page, view_of
 from serving.words import words_for
 from training.fit_model import FitModel
 
 
-def _creator(view: View, catalogue: Catalogue, creator_id: str, model: FitModel | None) -> HTMLResponse:
+def _creator(
+    request: Request, view: View, catalogue: Catalogue, creator_id: str, model: FitModel | None
+) -> HTMLResponse:
     words = words_for(view.language)
     try:
         row = catalogue.creator(creator_id)
@@ -33,6 +36,8 @@ def _creator(view: View, catalogue: Catalogue, creator_id: str, model: FitModel 
         "creator.html",
         path=creator_path(creator_id),
         row={name: None if pd.isna(value) else value for name, value in row.items()},
+        deciding=deciding(request),
+        disputes=disputes(request, creator_id),
         report=report(row, words),
         where_to_look=where_to_look,
         reasons=reasons(row, words, stands_on, reading.wanted),
@@ -50,4 +55,4 @@ async def show_creator(request: Request) -> Response:
     if loaded.catalogue is None:
         return no_catalogue(view, loaded.catalogue_trouble)
     creator_id = request.path_params["creator_id"]
-    return await in_work(request, partial(_creator, view, loaded.catalogue, creator_id, loaded.ranker))
+    return await in_work(request, partial(_creator, request, view, loaded.catalogue, creator_id, loaded.ranker))

@@ -19,10 +19,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from serving.catalogue import Catalogue
-from serving.paging import page_of
-from serving.ranking import read
 from serving.reasons import REASON_SEPARATOR
 from serving.reports import catalogue_notice
+from serving.review.decide import Deciding, deciding
+from serving.review.shortlist import list_page
 from serving.review.view import View, in_work, no_catalogue, not_found, view_of, wrong
 from serving.shown import records
 from serving.words import words_for
@@ -52,6 +52,9 @@ COLUMNS = (
     "growth_28d",
     "last_post_at",
     "reasons",
+    "status",
+    "votes",
+    "comments",
     "as_of",
     "model_name",
     "model_version",
@@ -124,39 +127,36 @@ _KINDS: dict[str, tuple[str, Writer]] = {
 }
 
 
-def exported_rows(view: View, catalogue: Catalogue, model: FitModel | None) -> list[dict[str, Any]]:
-    """What the address shows, from its first place on, as plain values.
+def exported_rows(view: View, catalogue: Catalogue, model: FitModel | None, known: Deciding) -> list[dict[str, Any]]:
+    """What the address shows, from its first place on, as plain values, with what its list decided.
 
     Raises
     ------
     pydantic.ValidationError
         Where the address cannot be read.
     """
-    paging = view.paging()
-    found = page_of(
-        catalogue,
-        read(catalogue, view.brief(), paging.unread),
-        sort=paging.sort,
-        rising=paging.rising,
-        size=MOST_EXPORTED,
-        language=view.language,
-        model=model,
-    )
-    return [_plain(row, catalogue) for row in records(found.frame)]
+    _, found = list_page(view, catalogue, model, known, most=MOST_EXPORTED)
+    return [_plain(row, catalogue, known) for row in records(found.frame)]
 
 
-def _plain(row: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
+def _plain(row: Mapping[str, Any], catalogue: Catalogue, decided: Deciding) -> dict[str, Any]:
     record = catalogue.creator(row["creator_id"])
     reach = catalogue.authentic_followers[catalogue.position(row["creator_id"])]
     beside = {name: record[name] for name in ("role", "growth_28d", "last_post_at")}
+    status = decided.status(str(row["creator_id"]))
+    beside |= {
+        "status": status.name,
+        "votes": "; ".join(f"{vote.analyst}: {vote.decision}" for vote in status.votes),
+        "comments": " | ".join(f"{vote.analyst}: {vote.comment}" for vote in status.votes if vote.comment),
+    }
     values = {**row, **beside, "authentic_followers": None if pd.isna(reach) else round(float(reach))}
     known = {name: None if pd.isna(values[name]) else values[name] for name in COLUMNS}
     return {name: value.isoformat() if isinstance(value, pd.Timestamp) else value for name, value in known.items()}
 
 
-def _export(view: View, catalogue: Catalogue, model: FitModel | None, kind: str) -> Response:
+def _export(request: Request, view: View, catalogue: Catalogue, model: FitModel | None, kind: str) -> Response:
     try:
-        rows = exported_rows(view, catalogue, model)
+        rows = exported_rows(view, catalogue, model, deciding(request))
     except ValidationError as error:
         return wrong(view, error)
     media_type, write = _KINDS[kind]
@@ -173,7 +173,7 @@ async def export(request: Request) -> Response:
         return not_found(view)
     if loaded.catalogue is None:
         return no_catalogue(view, loaded.catalogue_trouble)
-    return await in_work(request, partial(_export, view, loaded.catalogue, loaded.ranker, kind))
+    return await in_work(request, partial(_export, request, view, loaded.catalogue, loaded.ranker, kind))
 
 
 ROUTES = [Route("/export.{kind}", export)]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 from starlette.requests import Request
@@ -15,10 +16,12 @@ from features.reading import Read
 from features.tables import PLATFORMS, TIERS
 from serving.briefs import Brief, say_one
 from serving.catalogue import Catalogue
-from serving.paging import RISING, Sort, page_of
-from serving.ranking import Reading, Shortlist, read
+from serving.decisions import STATUSES
+from serving.paging import RISING, Sort, page_of, position_keys
+from serving.ranking import Reading, Shortlist, read, shortlist_of
 from serving.reasons import REASON_SEPARATOR, why_not_assessed
 from serving.reports import catalogue_notice, catalogue_warnings
+from serving.review.decide import STATUS_WORDS, Deciding, deciding
 from serving.review.view import LAYOUTS, Paging, View, in_work, no_catalogue, page, view_of, wrong
 from serving.shown import records
 from serving.words import N_, Words, words_for
@@ -29,6 +32,7 @@ _MINIMA = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 _DAYS_SINCE_POST = (7, 30, 90, 365)
 #: Choices of a filter; a longer list is no help to whoever chooses.
 _MOST_CHOICES = 60
+_MOST_ON_BOARD = 100
 #: Columns of the table: what each sorts by, its title, and whether it holds numbers.
 COLUMNS: tuple[tuple[Sort, str, bool], ...] = (
     ("creator", N_("Creator"), False),
@@ -42,6 +46,10 @@ COLUMNS: tuple[tuple[Sort, str, bool], ...] = (
     ("fit", N_("Fit"), True),
     ("growth", N_("Growth in 28 days"), True),
 )
+#: By which the column of decisions is sorted, the last first.
+_STATUS_ORDER = ("undecided", "no", "split", "maybe", "yes")
+#: Statuses of the board, from left to right; creators without a decision come first.
+BOARD = ("undecided", "maybe", "split", "yes", "no")
 
 
 @dataclass(frozen=True)
@@ -102,45 +110,92 @@ def shown_row(row: Mapping[str, Any], catalogue: Catalogue, words: Words) -> dic
     return known | beside | {"why": why, "shown": shown, "name": known["display_name"] or known["handle"]}
 
 
+def among_of(catalogue: Catalogue, paging: Paging, known: Deciding) -> tuple[np.ndarray | None, np.ndarray]:
+    """Who has one of the statuses that are asked for, None for all; and everybody's status as a number to sort by."""
+    codes = {one: float(_STATUS_ORDER.index(status.name)) for one, status in known.statuses.items()}
+    keys = position_keys(catalogue, codes)
+    if not paging.statuses:
+        return None, keys
+    return np.isin(keys, [_STATUS_ORDER.index(name) for name in paging.statuses]), keys
+
+
 def list_page(
-    view: View, catalogue: Catalogue, model: FitModel | None, brief: Brief, paging: Paging
+    view: View, catalogue: Catalogue, model: FitModel | None, known: Deciding, *, most: int | None = None
 ) -> tuple[Reading, Shortlist]:
-    """The creators of the page that an address asks for."""
+    """The creators that an address shows on its page, or the first `most` of them.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        Where the address cannot be read.
+    """
+    brief, paging = view.brief(), view.paging()
     reading = read(catalogue, brief, paging.unread)
     size = reading.brief.k
+    among, status = among_of(catalogue, paging, known)
     found = page_of(
         catalogue,
         reading,
         sort=paging.sort,
         rising=paging.rising,
-        start=(paging.page - 1) * size,
-        size=size,
+        start=0 if most else (paging.page - 1) * size,
+        size=most or size,
+        among=among,
+        status=status,
         language=view.language,
         model=model,
     )
     return reading, found
 
 
-def _shortlist(view: View, catalogue: Catalogue, model: FitModel | None, brief: Brief, paging: Paging) -> HTMLResponse:
+def _board(
+    view: View, catalogue: Catalogue, model: FitModel | None, known: Deciding, rows: list[dict[str, Any]], words: Words
+) -> list[tuple[str, str, int, list[dict[str, Any]]]]:
+    """Columns of the board: name, title, how many, and the first of them.
+
+    Undecided are those of the page; the others are all that the list decided, whatever the filters say now.
+    """
+    decided = [one for one in known.statuses if one in catalogue]
+    places = np.array([catalogue.position(one) for one in decided], dtype=np.int64)
+    reading = read(catalogue, view.brief(), view.paging().unread)
+    held = shortlist_of(catalogue, reading.brief, places, view.language, model) if decided else None
+    shown = [shown_row(row, catalogue, words) for row in records(held.frame)] if held else []
+    columns = []
+    for name in BOARD:
+        own = (
+            [row for row in rows if known.status(row["creator_id"]).name == name]
+            if name == "undecided"
+            else [row for row in shown if known.status(row["creator_id"]).name == name]
+        )
+        if own or name != "split":
+            columns.append((name, words.say(STATUS_WORDS[name]), len(own), own[:_MOST_ON_BOARD]))
+    return columns
+
+
+def _shortlist(
+    request: Request, view: View, catalogue: Catalogue, model: FitModel | None, brief: Brief, paging: Paging
+) -> HTMLResponse:
     words = words_for(view.language)
-    reading, found = list_page(view, catalogue, model, brief, paging)
+    known = deciding(request)
+    reading, found = list_page(view, catalogue, model, known)
     size = reading.brief.k
-    pages = max(1, -(-found.candidates // size))
-    asked = reading.brief
+    rows = [shown_row(row, catalogue, words) for row in records(found.frame)]
     return page(
         view,
         "shortlist.html",
         brief=brief,
-        asked=asked,
         paging=paging,
-        rows=[shown_row(row, catalogue, words) for row in records(found.frame)],
+        deciding=known,
+        rows=rows,
+        board=_board(view, catalogue, model, known, rows, words) if paging.layout == "board" else [],
         columns=columns_of(view, paging, words),
         chips=chips_of(view, found.read, words),
         ignored=[Chip(words.say(_FIELDS.get(name, name)), view.without("unread", name)) for name in paging.unread],
+        statuses=[(name, words.say(STATUS_WORDS[name])) for name in STATUSES],
         candidates=found.candidates,
         total=len(catalogue),
         first=(paging.page - 1) * size,
-        pages=pages,
+        pages=max(1, -(-found.candidates // size)),
         note=found.say_fit(view.language),
         notice=catalogue_notice(catalogue, words),
         simulated=catalogue.simulated,
@@ -191,7 +246,7 @@ async def show_shortlist(request: Request) -> Response:
         brief, paging = view.brief(), view.paging()
     except ValidationError as error:
         return wrong(view, error)
-    return await in_work(request, partial(_shortlist, view, loaded.catalogue, loaded.ranker, brief, paging))
+    return await in_work(request, partial(_shortlist, request, view, loaded.catalogue, loaded.ranker, brief, paging))
 
 
 ROUTES = [Route("/", show_shortlist)]

@@ -1,17 +1,21 @@
 """Keys, scopes, rates and quotas, asked of a real server and of the parts."""
 
+import asyncio
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import httpx
 import pytest
+from starlette.responses import PlainTextResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from serving import store
-from serving.access import Keyring
+from serving.access import Access, Keyring
 from serving.api import OPERATIONS, ROOT, scope_needed
 from serving.keys import SCOPES, UnknownKeyError, create_key, find, list_keys, revoke_key
 
@@ -25,6 +29,12 @@ PROTECTED = [
     ("GET", "/v1/nowhere", "read"),
     ("GET", "/schema.json", "admin"),
     ("POST", "/anything/else", "admin"),
+]
+#: Refused to a key with the right scope too, where the form's token is missing.
+FORMS = [
+    ("POST", "/review/votes", "write"),
+    ("POST", "/review/lists/x/links", "write"),
+    ("POST", "/review/shared/x", "write"),
 ]
 
 
@@ -117,8 +127,46 @@ def test_every_operation_names_its_scope() -> None:
         "/creators/{creator_id}": "read",
         "/versions": "read",
     }
-    for method, path, scope in PROTECTED:
-        assert scope_needed(path) == scope, (method, path)
+    for method, path, scope in (*PROTECTED, *FORMS):
+        assert scope_needed(path, method) == scope, (method, path)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/review/shared/WyJh.b-_c", 200),
+        ("HEAD", "/review/shared/WyJh.b-_c", 200),
+        ("GET", "/review/shared/static/review.css", 200),
+        ("POST", "/review/shared/WyJh.b-_c", 401),
+        ("DELETE", "/review/shared/WyJh.b-_c", 401),
+        ("GET", "/review/shared/", 401),
+        ("GET", "/review/shared/../creators/an", 401),
+        ("GET", "/review/shared/%2e%2e/creators/an", 401),
+        ("GET", "/review/shared/x/y", 401),
+        ("GET", "/review/shared/static/../../lists", 401),
+        ("GET", "/review/sharedx", 401),
+        ("GET", "/review/lists", 401),
+    ],
+)
+def test_a_shared_list_and_nothing_beside_it_needs_no_key(method: str, path: str, status: int) -> None:
+    asked: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        asked.append(scope["path"])
+        await PlainTextResponse("")(scope, receive, send)
+
+    async def nothing() -> Message:
+        return {"type": "http.request"}
+
+    answers: list[Message] = []
+
+    async def keep(message: Message) -> None:
+        answers.append(message)
+
+    scope = {"type": "http", "method": method, "path": unquote(path), "headers": []}
+    asyncio.run(Access(app, Keyring(), scope_needed)(scope, nothing, keep))
+    assert answers[0]["status"] == status
+    assert asked == ([unquote(path)] if status == 200 else [])
 
 
 @pytest.fixture(scope="module")

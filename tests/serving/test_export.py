@@ -91,7 +91,7 @@ def test_addresses_that_cannot_be_read_are_refused(client: TestClient) -> None:
 def test_pages_show_hostile_names_as_text(client: TestClient) -> None:
     for layout in ("", "cards"):
         html = client.get("/review/", params={"as": layout}).text
-        assert "<script" not in html.replace("/static/review.js", "")
+        assert html.count("<script") == 1  # our own
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
         assert "c9" in html  # a name of no characters is told by its id
         assert "on" + "error=" not in html

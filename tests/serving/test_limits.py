@@ -43,6 +43,18 @@ def test_large_bodies_are_refused_while_they_arrive(client: TestClient) -> None:
     assert "larger than 10 bytes" in response.json()["detail"]
 
 
+def test_the_review_page_reads_small_forms_and_nothing_else() -> None:
+    app = Starlette(routes=[Route("/{path:path}", echo, methods=["GET", "POST"])])
+    client = TestClient(BodyLimit(app, most_bytes=3, most_form_bytes=10))
+    assert client.post("/review/votes", data={"a": "12345678"}).text == "/review/votes 10"
+    refused = client.post("/review/votes", data={"a": "123456789"})
+    assert (refused.status_code, "larger than 10 bytes" in refused.json()["detail"]) == (413, True)
+    for kind in ("application/json", "multipart/form-data; boundary=x", "text/plain"):
+        assert client.post("/review/votes", content=b"1", headers={"Content-Type": kind}).status_code == 415
+    assert client.post("/score", data={"a": "1"}).status_code == 415
+    assert client.post("/reviewed", data={"a": "1"}).status_code == 415
+
+
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/vnd.bentoml+pickle"])
 def test_only_json_is_read(client: TestClient, kind: str) -> None:
     response = client.post("/score", content=b"1", headers={"Content-Type": kind})
