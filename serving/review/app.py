@@ -10,8 +10,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from serving.current import Current
+from serving.histories import Shelf
 from serving.limits import PageHeaders, Places
-from serving.review.creator import show_creator
+from serving.review import creator
+from serving.review.evidence import Keeper
 from serving.review.shortlist import show_shortlist
 from serving.review.view import not_found, view_of
 
@@ -36,7 +38,7 @@ def make_review_app(current: Current, places: Places | None = None) -> Starlette
     app = Starlette(
         routes=[
             Route("/", show_shortlist),
-            Route("/creators/{creator_id:path}", show_creator),
+            *creator.ROUTES,
             Mount("/static", StaticFiles(directory=_HERE / "static")),
             Route("/{path:path}", _show_nothing),
         ],
@@ -45,4 +47,5 @@ def make_review_app(current: Current, places: Places | None = None) -> Starlette
     app.state.current = current
     app.state.places = places or Places()
     app.state.limiter = None
+    app.state.keeper = Keeper(Shelf())
     return app

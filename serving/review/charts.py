@@ -19,6 +19,8 @@ from training.authenticity import AuthenticityModel
 
 #: Rows of a chart that a page shows as a table; all are in its CSV file.
 TABLE_ROWS = 60
+#: Width and height of a chart in pixels, by whether there is little room; the graph of commenters is higher.
+_SIZES, _HIGHER = {False: (700, 260), True: (340, 240)}, 1.5
 #: Days that a text names.
 _NAMED = 3
 #: Signs that begin a formula in a spreadsheet, and what takes that from them.
@@ -79,6 +81,12 @@ def _day(moment: Any, words: Words) -> str:
 def _days(moments: np.ndarray, words: Words) -> str:
     named = ", ".join(_day(one, words) for one in moments[:_NAMED])
     return f"{named} …" if moments.size > _NAMED else named
+
+
+def size_of(name: str, *, narrow: bool = False) -> tuple[int, int]:
+    """Width and height of a chart in pixels; `narrow` where there is little room, as on a telephone."""
+    width, height = _SIZES[narrow]
+    return width, int(height * (_HIGHER if name == "overlap" else 1))
 
 
 def followers_chart(evidence: Evidence, words: Words) -> Chart | None:

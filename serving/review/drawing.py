@@ -12,13 +12,11 @@ import vl_convert
 from babel import Locale
 from babel.dates import get_day_names, get_month_names
 
-from serving.review.charts import Chart
+from serving.review.charts import Chart, size_of
 from serving.review.evidence import BARS
 from serving.words import N_, Language, Words
 
 BLUE, ORANGE, GREY, INK = "#0072B2", "#D55E00", "#8A9794", "#17211f"
-#: Width and height of the part that is drawn in, in pixels, by whether there is little room.
-SIZES = {False: (620, 210), True: (270, 190)}
 #: Fonts that have all Vietnamese letters, the first of which Debian installs beside Chromium.
 _FONTS = "DejaVu Sans, Verdana, Arial, sans-serif"
 _VERSION = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
@@ -218,12 +216,10 @@ def draw(chart: Chart, words: Words, *, narrow: bool = False) -> str:
     str
         A document that refers to nothing outside itself.
     """
-    width, height = SIZES[narrow]
-    if chart.name == "overlap":
-        height = int(1.6 * height)
+    width, height = size_of(chart.name, narrow=narrow)
     numbers, times = _locales(words.language)
     made = _DRAWN[chart.name](chart, words, narrow).properties(
-        width=width, height=height, autosize=alt.AutoSizeParams(type="pad", contains="padding"), padding=6
+        width=width, height=height, autosize=alt.AutoSizeParams(type="fit", contains="padding"), padding=6
     )
     return vl_convert.vegalite_to_svg(
         made.configure(**_CONFIG).to_dict(),

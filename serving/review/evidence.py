@@ -45,6 +45,21 @@ ODDITIES: Mapping[str, tuple[float, str]] = {
     "early": (0.25, N_("within the first hour")),
     "rapid": (0.25, N_("within 10 seconds of the one before")),
 }
+#: The same as it follows the number of comments about which it is so.
+TALLY_WORDS: Mapping[str, str] = {
+    "near_copy": N_("with nearly the same words as others"),
+    "copy": N_("word for word as somebody else's"),
+    "again": N_("that their author wrote before"),
+    "returning": N_("by a group that comes first under most posts"),
+    "promotion": N_("that point to a sale, a link or another channel"),
+    "burst": N_("less than a minute after their author's last one"),
+    "generic": N_("stock phrases"),
+    "emoji_only": N_("of emoji only"),
+    "foreign": N_("in another language than the creator's"),
+    "frequent_author": N_("by authors of five and more"),
+    "early": N_("within the first hour"),
+    "rapid": N_("within 10 seconds of the one before"),
+}
 #: How often an author has written to be called frequent: fewer say nothing about anyone.
 _FREQUENT = 5
 #: Comments that are shown: those that stand out most, and some about which nothing does.

@@ -131,11 +131,12 @@ def _environment(language: Language) -> Environment:
         lstrip_blocks=True,
     )
     environment.install_gettext_translations(words.translations, newstyle=True)  # type: ignore[attr-defined]
-    environment.globals |= {"words": words, "languages": LANGUAGES, "N_": N_, "named": partial(_named, words)}
+    environment.globals |= {"words": words, "languages": LANGUAGES, "N_": N_, "named": partial(name_in_words, words)}
     return environment
 
 
-def _named(words: Words, name: str) -> str:
+def name_in_words(words: Words, name: str) -> str:
+    """Name of a platform or tier."""
     return words.say(_NAMES.get(name, name))
 
 
