@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 from serving.current import Current
 from serving.histories import Shelf
 from serving.limits import PageHeaders, Places
-from serving.review import creator
+from serving.review import compare, creator, printing
 from serving.review.evidence import Keeper
 from serving.review.shortlist import show_shortlist
 from serving.review.view import not_found, view_of
@@ -38,6 +38,8 @@ def make_review_app(current: Current, places: Places | None = None) -> Starlette
     app = Starlette(
         routes=[
             Route("/", show_shortlist),
+            *compare.ROUTES,
+            *printing.ROUTES,
             *creator.ROUTES,
             Mount("/static", StaticFiles(directory=_HERE / "static")),
             Route("/{path:path}", _show_nothing),

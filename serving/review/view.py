@@ -73,10 +73,10 @@ class View:
     query: QueryParams
     root: str
 
-    def link(self, path: str = "/", **changes: str) -> str:
+    def link(self, path: str = "/", **changes: str | list[str]) -> str:
         """Address of a page of the app with the same state, some of it changed."""
         state = [(name, value) for name, value in self.query.multi_items() if value and name not in changes]
-        encoded = urlencode([*state, *changes.items()])
+        encoded = urlencode([*state, *changes.items()], doseq=True)
         return f"{self.root}{path}?{encoded}" if encoded else f"{self.root}{path}"
 
     def creator(self, creator_id: str) -> str:
