@@ -109,15 +109,16 @@ class Partition:
 
 
 @contextmanager
-def _older_arrow() -> Iterator[None]:
+def older_arrow() -> Iterator[None]:
     """Silence what pyarrow does that pandas 4 will not allow, as `DataFrame.to_parquet` does."""
     with catch_warnings():
         simplefilter("ignore", pd.errors.Pandas4Warning)
         yield
 
 
-def _to_arrow(frame: pd.DataFrame) -> pa.Table:
-    with _older_arrow():
+def to_arrow(frame: pd.DataFrame) -> pa.Table:
+    """A frame as Arrow keeps it, without its index."""
+    with older_arrow():
         return pa.Table.from_pandas(frame, preserve_index=False)
 
 
@@ -223,7 +224,7 @@ def _observations(path: Path) -> Iterator[pd.Series | None]:
         yield from [None] * (file.metadata.num_rows > 0)
         return
     for batch in file.iter_batches(columns=columns):
-        with _older_arrow():
+        with older_arrow():
             rows = batch.to_pandas()
         if path.stem == "creators":
             rows = rows.dropna(subset=["followers"])
@@ -258,7 +259,7 @@ def write_parts(parts: Iterable[Tables], folder: Path) -> None:
         try:
             for tables in parts:
                 for table, frame in check_tables(tables).items():
-                    rows = _to_arrow(frame)
+                    rows = to_arrow(frame)
                     if table not in writers:
                         writers[table] = pq.ParquetWriter(_path(staged, table), rows.schema)
                     writers[table].write_table(rows.select(writers[table].schema.names), row_group_size=GROUP_ROWS)
@@ -332,7 +333,7 @@ class _ParquetWriter:
         self._file: pq.ParquetWriter | None = None
 
     def append(self, frame: pd.DataFrame) -> None:
-        table = _to_arrow(frame)
+        table = to_arrow(frame)
         if self._file is None:
             self._file = pq.ParquetWriter(self._path, table.schema)
         self._file.write_table(table.cast(self._file.schema))

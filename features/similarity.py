@@ -106,7 +106,9 @@ def similar_pairs(signatures: np.ndarray, groups: np.ndarray) -> np.ndarray:
     for reach in range(1, REACH + 1):
         together = np.flatnonzero(ordered[reach:] == ordered[:-reach])
         found.append(np.stack([text[together], text[together + reach]], axis=1))
-    pairs = np.unique(np.concatenate(found) @ np.array([groups.size, 1]))
+    # sorted by hand: `np.unique` puts whole numbers into a hash table first, several times as slow where most are equal
+    keys = np.sort(np.concatenate(found) @ np.array([groups.size, 1]))
+    pairs = keys[np.diff(keys, prepend=-1) != 0]
     pairs = np.stack([pairs // max(groups.size, 1), pairs % max(groups.size, 1)], axis=1)
     pairs = pairs[groups[pairs[:, 0]] == groups[pairs[:, 1]]]
     return pairs[estimated_jaccard(signatures[pairs[:, 0]], signatures[pairs[:, 1]]) >= SIMILAR]

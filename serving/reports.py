@@ -43,7 +43,7 @@ def _known(value: Any) -> Any:
     return None if value is None or pd.isna(value) else value
 
 
-def _items(value: Any) -> list[dict[str, Any]]:
+def items_of(value: Any) -> list[dict[str, Any]]:
     """Entries of a column of a score frame that holds JSON; a row that never was in a frame has them as they are."""
     if isinstance(value, list):
         return value
@@ -78,7 +78,7 @@ def _head(row: Mapping[str, Any], head: str, words: Words) -> HeadReport:
 
 def evidence_of(row: Mapping[str, Any], words: Words) -> list[Evidence]:
     """Evidence of a creator, the strongest first."""
-    items = _items(row["evidence"])
+    items = items_of(row["evidence"])
     return [
         Evidence(
             head=item["head"],
@@ -103,7 +103,7 @@ def evidence_of(row: Mapping[str, Any], words: Words) -> list[Evidence]:
 
 def checked_of(row: Mapping[str, Any], words: Words) -> list[CheckedEvidence]:
     """What was taken away to check the flags of a creator."""
-    items = _items(row["checked"])
+    items = items_of(row["checked"])
     return [CheckedEvidence(**item, words=_without(item, words)) for item in items]
 
 

@@ -10,9 +10,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from serving.current import Current
+from serving.histories import Shelf
 from serving.limits import PageHeaders, Places
-from serving.review import client, decide, export, shortlist
-from serving.review.creator import show_creator
+from serving.review import client, compare, creator, decide, export, printing, shortlist
+from serving.review.evidence import Keeper
 from serving.review.view import not_found, view_of
 
 _HERE = Path(__file__).parent
@@ -37,9 +38,11 @@ def make_review_app(current: Current, places: Places | None = None) -> Starlette
         routes=[
             *shortlist.ROUTES,
             *export.ROUTES,
-            Route("/creators/{creator_id:path}", show_creator),
+            *compare.ROUTES,
+            *printing.ROUTES,
             *decide.ROUTES,
             *client.ROUTES,
+            *creator.ROUTES,
             Mount("/static", StaticFiles(directory=_HERE / "static")),
             Route("/{path:path}", _show_nothing),
         ],
@@ -48,4 +51,5 @@ def make_review_app(current: Current, places: Places | None = None) -> Starlette
     app.state.current = current
     app.state.places = places or Places()
     app.state.limiter = None
+    app.state.keeper = Keeper(Shelf())
     return app

@@ -136,10 +136,10 @@ class View:
     query: QueryParams
     root: str
 
-    def link(self, path: str = "/", **changes: str) -> str:
+    def link(self, path: str = "/", **changes: str | list[str]) -> str:
         """Address of a page of the app with the same state, some of it changed."""
         state = [(name, value) for name, value in self.query.multi_items() if value and name not in changes]
-        encoded = urlencode([*state, *((name, value) for name, value in changes.items() if value)])
+        encoded = urlencode([*state, *((name, value) for name, value in changes.items() if value)], doseq=True)
         return f"{self.root}{path}?{encoded}" if encoded else f"{self.root}{path}"
 
     def creator(self, creator_id: str) -> str:
@@ -231,12 +231,13 @@ def _environment(language: Language) -> Environment:
         lstrip_blocks=True,
     )
     environment.install_gettext_translations(words.translations, newstyle=True)  # type: ignore[attr-defined]
-    environment.globals |= {"words": words, "languages": LANGUAGES, "N_": N_, "named": partial(_named, words)}
+    environment.globals |= {"words": words, "languages": LANGUAGES, "N_": N_, "named": partial(name_in_words, words)}
     environment.globals["layout_words"] = {name: words.say(said) for name, said in _LAYOUT_WORDS.items()}
     return environment
 
 
-def _named(words: Words, name: str) -> str:
+def name_in_words(words: Words, name: str) -> str:
+    """Name of a platform or tier."""
     return words.say(_NAMES.get(name, name))
 
 

@@ -35,7 +35,7 @@ def page(client: TestClient, path: str = "/review/", **query: Any) -> str:
 class Tags(HTMLParser):
     """The tags of a page with their attributes, and whether they are well nested."""
 
-    VOID = frozenset({"meta", "link", "input", "img", "br"})
+    VOID = frozenset({"meta", "link", "input", "img", "br", "source"})
 
     def __init__(self, html: str) -> None:
         super().__init__()
