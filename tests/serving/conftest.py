@@ -14,13 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pandas as pd
 import pytest
 
 from features.evidence import GROUP_OF
-from features.tables import HEADS, check_tables
+from features.tables import HEADS, check_tables, write_frame
 from serving.catalogue import Catalogue, check_scores
-from training.simulation import simulate_creators
+from serving.models import LoadedModel
+from serving.scoring import score_tables
+from training.fraud import draw_vendors, inject_campaigns, plan_campaigns
+from training.runs import Trained
+from training.simulation import SIMULATION_AS_OF, simulate_creators
 
 AS_OF = pd.Timestamp("2026-01-10", tz="UTC")
 
@@ -402,6 +407,28 @@ def serve_closed(champion_home: Path) -> Iterator[Callable[[Path], str]]:
             return stack.enter_context(served(environment, folder))[0]
 
         yield serve
+
+
+@pytest.fixture(scope="session")
+def reviewed_url(trained: tuple[Path, Trained], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a service over simulated creators with campaigns in them, their tables beside; two analysts."""
+    folder = tmp_path_factory.mktemp("reviewed")
+    organic, rng = simulate_creators(60, seed=33), np.random.default_rng(0)
+    campaigns = plan_campaigns(organic, draw_vendors(8, rng, style="retail"), rng, share=0.4)
+    tables = check_tables(inject_campaigns(organic, campaigns, rng)[0])
+    home, result = trained
+    loaded = LoadedModel(result.name, result.version, result.model)
+    scores = score_tables(tables, loaded, SIMULATION_AS_OF, imported_at=SIMULATION_AS_OF)
+    for name, frame in tables.items():
+        write_frame(frame, folder / "tables" / f"{name}.parquet")
+    environment = service_environment(home, folder) | {
+        "REALREACH_CATALOGUE": str(folder / "scores.parquet"),
+        "REALREACH_TABLES": str(folder / "tables"),
+        "REALREACH_ANALYSTS": "An, Bình",
+    }
+    write_frame(scores, folder / "scores.parquet")
+    with served(environment, folder) as (url, _):
+        yield url
 
 
 @pytest.fixture(scope="session")
