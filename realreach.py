@@ -1372,7 +1372,7 @@ def feedback(
     out_: Annotated[Path, typer.Option("--out", file_okay=False, help="Folder to make.")],
     tenant: Annotated[str | None, typer.Option(help="Whose; everybody's where left out.")] = None,
 ) -> None:
-    """Write the decisions and outcomes that campaign tools left, as tables to train on."""
+    """Write the decisions and outcomes that campaign tools and analysts left, as tables to train on."""
     from features.tables import write_frame
     from serving.store import StoreError
     from serving.writes import feedback_tables
@@ -1382,7 +1382,7 @@ def feedback(
     except StoreError as error:
         _refuse(error)
     if not tables:
-        _refuse("no feedback was left", "campaign tools leave it with POST /v1/feedback")
+        _refuse("no feedback was left", "campaign tools leave it with POST /v1/feedback, analysts on the review page")
     if out_.exists() and any(out_.iterdir()):
         _refuse(f"{out_} is not empty", "choose a new folder or remove it first")
     out_.mkdir(parents=True, exist_ok=True)

@@ -87,6 +87,13 @@ def form_token(analyst: Analyst) -> str:
     return str(_signer().dumps(_bound_to(analyst)))
 
 
+def _host(address: str) -> str | None:
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None
+
+
 def check_form(request: Request, analyst: Analyst, form: FormData) -> None:
     """Require that a form was sent from a page that was made for this analyst.
 
@@ -96,7 +103,8 @@ def check_form(request: Request, analyst: Analyst, form: FormData) -> None:
     serving.store.StoreError
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    elsewhere = site != "same-origin" if site else origin and urlsplit(origin).netloc != request.headers.get("host")
+    # without the port: a server in front may pass on the name alone, as many are told to
+    elsewhere = site != "same-origin" if site else origin and _host(origin) != _host(f"//{request.headers.get('host')}")
     if elsewhere:
         raise FormError(N_("This form was sent from another site. Open the review page and decide there."))
     try:

@@ -188,6 +188,14 @@ def catalogue(score_frame: pd.DataFrame) -> Catalogue:
     return Catalogue.of(score_frame)
 
 
+@pytest.fixture(scope="session")
+def catalogue_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small catalogue, written down."""
+    file = tmp_path_factory.mktemp("catalogue") / "catalogue.parquet"
+    small_scores().to_parquet(file, index=False)
+    return file
+
+
 def _free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
