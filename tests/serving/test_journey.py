@@ -17,7 +17,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
 ]
 BRIEF = {"en": "skincare reviews for oily skin", "vi": "review dưỡng da cho da dầu"}
