@@ -23,6 +23,7 @@ from features.mentions import mentions_of_posts
 from serving.catalogue import Catalogue, Filters
 from serving.histories import NoHistoryError, Shelf, history_of
 from serving.reports import items_of
+from serving.shown import records
 from serving.words import N_, Words
 from training.authenticity import AuthenticityModel
 
@@ -248,10 +249,12 @@ class Evidence:
 
     def _sample(self, place: int, text: str, named: bool) -> Sample:
         comments = self.histories.comments
-        odd = tuple((name, int(flag[place])) for name, flag in self._comment_flags.items() if not np.isnan(flag[place]))
+        odd = {name: int(flag[place]) for name, flag in self._comment_flags.items() if not np.isnan(flag[place])}
+        if "near_copy" in odd:  # which says more
+            odd.pop("copy", None)
         author = str(self.histories.authors[int(comments["author"][place])])
         at = pd.Timestamp(_moments(comments["published_at"][place : place + 1])[0], tz="UTC")
-        return Sample(text, short_name(author), at, odd, named)
+        return Sample(text, short_name(author), at, tuple(odd.items()), named)
 
     @cached_property
     def overlap(self) -> Overlap | None:
@@ -278,7 +281,7 @@ class Evidence:
         a, b = a[strongest], b[strongest]
         edges = pd.DataFrame({"a": a, "b": b, "posts": met[a, b]})
         x, y = _layout(authors.size, edges)
-        names = [short_name(str(self.histories.authors[author])) for author in authors]
+        names = [short_name(str(self.histories.authors[int(author)])) for author in authors]
         return Overlap(names, visits[authors], x, y, edges, int(posts.size))
 
     @cached_property
@@ -299,15 +302,15 @@ class Evidence:
         found = check_disclosure(self.histories)
         posts = self.posts.set_index("post_id")[["at", "caption"]]
         found = found.join(posts, on="post_id").sort_values("at", ascending=False, kind="stable")
-        named = self._names.groupby("post_id")["name"].agg(list)
-        names = found["post_id"].map(named)
-        return found.assign(names=[one if isinstance(one, list) else [] for one in names]).reset_index(drop=True)
+        names: dict[str, list[str]] = self._names.groupby("post_id")["name"].agg(list).to_dict()
+        lists = pd.Series([names.get(one, []) for one in found["post_id"]], index=found.index, dtype=object)
+        return found.assign(names=lists).reset_index(drop=True)
 
     @cached_property
     def sponsored_shown(self) -> list[dict[str, Any]]:
         """The newest rows of `sponsored`, None where null."""
         newest = self.sponsored.head(_SPONSORED).astype(object)
-        return newest.where(newest.notna(), None).to_dict("records")
+        return records(newest.where(newest.notna(), None))
 
     @cached_property
     def _names(self) -> pd.DataFrame:
