@@ -63,6 +63,8 @@ TALLY_WORDS: Mapping[str, str] = {
 }
 #: How often an author has written to be called frequent: fewer say nothing about anyone.
 _FREQUENT = 5
+#: What the evidence of the score points at comes before whatever else stands out.
+_POINTED_AT = 100.0
 #: Comments that are shown: those that stand out most, and some about which nothing does.
 _ODD, _ORDINARY = 10, 4
 #: Samples with the same beginning, or by the same author.
@@ -231,7 +233,7 @@ class Evidence:
         ids = {one["id"] for one in pointed_at(self.row, "comments") if one["id"]}
         named = comments.texts["comment_id"].isin(ids).to_numpy(dtype=bool)
         own = comments["author_creator"] == 0
-        weight = sum(ODDITIES[name][0] * ~np.isnan(flag) for name, flag in flags.items()) + 4.0 * named
+        weight = sum(ODDITIES[name][0] * ~np.isnan(flag) for name, flag in flags.items()) + _POINTED_AT * named
         texts = comments.texts["text"].fillna("").to_numpy(dtype=object)
         candidates = np.flatnonzero((weight > 0) & ~own)
         chosen: list[int] = []
@@ -302,8 +304,8 @@ class Evidence:
         found = check_disclosure(self.histories)
         posts = self.posts.set_index("post_id")[["at", "caption"]]
         found = found.join(posts, on="post_id").sort_values("at", ascending=False, kind="stable")
-        names: dict[str, list[str]] = self._names.groupby("post_id")["name"].agg(list).to_dict()
-        lists = pd.Series([names.get(one, []) for one in found["post_id"]], index=found.index, dtype=object)
+        names = {str(post): list(own) for post, own in self._names.groupby("post_id")["name"]}
+        lists = pd.Series([names.get(str(one), []) for one in found["post_id"]], index=found.index, dtype=object)
         return found.assign(names=lists).reset_index(drop=True)
 
     @cached_property
