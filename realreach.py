@@ -1255,6 +1255,14 @@ def serve(
     open_: Annotated[
         bool, typer.Option("--open", help="Ask for no key; only on a loopback address, to try things out.")
     ] = False,
+    tables: Annotated[
+        Path | None,
+        typer.Option(
+            file_okay=False,
+            exists=True,
+            help="Folder of tables that the catalogue was scored from: pages show its rows.",
+        ),
+    ] = None,
 ) -> None:
     """Serve the endpoint and the review page until interrupted."""
     if open_ and not _is_loopback(host):
@@ -1264,6 +1272,8 @@ def serve(
     if not open_:
         _say_keys()
     told = {"REALREACH_OPEN": str(int(open_)), "REALREACH_WORKERS": str(workers)}
+    if tables:
+        told["REALREACH_TABLES"] = str(tables.absolute())
     environment = {"BENTOML_DO_NOT_TRACK": "True", **KEEP_FREED_MEMORY, **os.environ, **told}
     command = [
         sys.executable, "-m", "serving.server", "serve", "serving.service:RealReach",
@@ -1449,7 +1459,7 @@ def demo(
     if made.evaluation:
         for table in _evaluation_tables(made.evaluation):
             out.print(table)
-    serve(HOST, port, 1, open_=True)
+    serve(HOST, port, 1, open_=True, tables=home() / "tables")
 
 
 def main() -> None:

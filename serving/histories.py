@@ -158,7 +158,7 @@ class _IndexFile:
 
     def rows(self, creator_id: str) -> pd.DataFrame:
         """Rows of one creator, typed as `features.tables.check_tables` types them."""
-        groups = np.flatnonzero((self.first <= creator_id) & (self.last >= creator_id)) if self.first.size else []
+        groups = np.flatnonzero((self.first <= creator_id) & (self.last >= creator_id))
         with pq.ParquetFile(self.path, metadata=self.metadata) as file:
             found = file.read_row_groups([int(group) for group in groups], use_threads=False)
         with older_arrow():

@@ -99,6 +99,7 @@ class RealReach:
         # apart: a revoked key does not wait for a registry or a storage that does not answer
         self._keeping_up = [asyncio.create_task(_keep_up(one.refresh)) for one in (keyring, current)]
         self._jobs.start()
+        await anyio.to_thread.run_sync(review.state.keeper.shelf.prepare)
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     async def end(self) -> None:

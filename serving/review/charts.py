@@ -71,7 +71,7 @@ def _text(value: Any, words: Words) -> str:
         return words.say(N_("yes")) if value else ""
     if isinstance(value, float):
         return "–" if np.isnan(value) else words.number(value)
-    return words.count(value) if isinstance(value, int | np.integer) else str(value)
+    return words.count(int(value)) if isinstance(value, int | np.integer) else str(value)
 
 
 def _day(moment: Any, words: Words) -> str:

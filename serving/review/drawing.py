@@ -71,6 +71,10 @@ def _iso(moments: np.ndarray) -> list[str]:
     return [f"{moment}Z" for moment in np.datetime_as_string(moments, unit="s")]
 
 
+def _chart(values: list[dict[str, Any]]) -> alt.Chart:
+    return alt.Chart(alt.Data(values=values))  # type: ignore[no-untyped-call]
+
+
 def _time_axis(moments: np.ndarray, words: Words, narrow: bool) -> alt.X:
     long = moments[-1] - moments[0] > _MONTHS
     format_ = {"en": ("%b %-d", "%b %Y"), "vi": ("%-d/%-m", "%-m/%Y")}[words.language][int(long)]
@@ -97,7 +101,7 @@ def _kinds(marked: np.ndarray, words: Words, unmarked: str) -> list[str]:
     return [said if one else unmarked for one in marked]
 
 
-def _followers(chart: Chart, words: Words, narrow: bool) -> alt.LayerChart:
+def _followers(chart: Chart, words: Words, narrow: bool) -> Any:
     at = _iso(chart.data["at"])
     unmarked = words.say(N_("followers"))
     values = [
@@ -108,9 +112,9 @@ def _followers(chart: Chart, words: Words, narrow: bool) -> alt.LayerChart:
     ]
     marked = [value for value, one in zip(values, chart.data["marked"], strict=True) if one]
     x, y = _time_axis(chart.data["at"], words, narrow), _count_axis(words.say(N_("Followers")), zero=False)
-    line = alt.Chart(alt.Data(values=values)).mark_line(color=BLUE, strokeWidth=2).encode(x=x, y=y)
+    line = _chart(values).mark_line(color=BLUE, strokeWidth=2).encode(x=x, y=y)
     # without a marked day this layer is only there for the legend to say what a mark would be
-    dots = alt.Chart(alt.Data(values=marked)).mark_point(filled=True, size=110, opacity=1)
+    dots = _chart(marked).mark_point(filled=True, size=110, opacity=1)
     return alt.layer(line, dots.encode(x=x, y=y, **_marks(words, unmarked)))
 
 
@@ -124,12 +128,12 @@ def _engagement(chart: Chart, words: Words, narrow: bool) -> alt.Chart:
             _iso(chart.data["at"]), engagement, _kinds(chart.data["marked"], words, unmarked), strict=True
         )
     ]
-    points = alt.Chart(alt.Data(values=values)).mark_point(filled=True, size=45, opacity=0.75)
+    points = _chart(values).mark_point(filled=True, size=45, opacity=0.75)
     y = _count_axis(words.say(N_("Likes and comments")), log=log)
     return points.encode(x=_time_axis(chart.data["at"], words, narrow), y=y, **_marks(words, unmarked))
 
 
-def _likes_comments(chart: Chart, words: Words, narrow: bool) -> alt.LayerChart:
+def _likes_comments(chart: Chart, words: Words, narrow: bool) -> Any:
     unmarked = words.say(N_("post"))
     likes, comments, typical = (chart.data[name] for name in ("likes", "comments", "typical"))
     values = [
@@ -140,19 +144,19 @@ def _likes_comments(chart: Chart, words: Words, narrow: bool) -> alt.LayerChart:
     axis = alt.Axis(title=words.say(N_("Likes")), format="~s", tickCount=4 if narrow else 8, grid=False)
     x = alt.X("likes:Q", scale=alt.Scale(type="log", nice=False), axis=axis)
     y = _count_axis(words.say(N_("Comments")), log=True, field="comments")
-    points = alt.Chart(alt.Data(values=values)).mark_point(filled=True, size=45, opacity=0.75)
+    points = _chart(values).mark_point(filled=True, size=45, opacity=0.75)
     layers: list[Any] = []
     if typical:
         ends = [float(likes.min()), float(max(likes.max(), likes.min() * 1.01))]
         kind = words.say(N_("typical"))
         for place, rate in enumerate(typical):
             line = [{"likes": one, "comments": max(one * rate, 0.5), "kind": kind, "line": place} for one in ends]
-            drawn = alt.Chart(alt.Data(values=line)).mark_line(color=GREY, strokeDash=[5, 4], strokeWidth=1.5)
+            drawn = _chart(line).mark_line(color=GREY, strokeDash=[5, 4], strokeWidth=1.5)
             layers.append(drawn.encode(x=x, y=y))
     return alt.layer(*layers, points.encode(x=x, y=y, **_marks(words, unmarked)))
 
 
-def _authenticity(chart: Chart, words: Words, narrow: bool) -> alt.LayerChart:
+def _authenticity(chart: Chart, words: Words, narrow: bool) -> Any:
     counts = chart.data["counts"]
     values = [
         {"from": place / BARS, "to": (place + 1) / BARS, "count": int(count), "base": 0}
@@ -161,19 +165,19 @@ def _authenticity(chart: Chart, words: Words, narrow: bool) -> alt.LayerChart:
     axis = alt.Axis(title=words.say(N_("Authenticity")), format=".0%", tickCount=3 if narrow else 6, grid=False)
     x = alt.X("from:Q", scale=alt.Scale(domain=[0, 1]), axis=axis)
     y = _count_axis(words.say(N_("Creators")), field="count")
-    bars = alt.Chart(alt.Data(values=values)).mark_rect(color="#9fc3da", stroke="#ffffff", strokeWidth=1)
+    bars = _chart(values).mark_rect(color="#9fc3da", stroke="#ffffff", strokeWidth=1)
     layers: list[Any] = [bars.encode(x=x, x2="to", y=y, y2="base")]
     own, low, high = (chart.data[name] for name in ("authenticity", "authenticity_low", "authenticity_high"))
     if not np.isnan(own):
         if not np.isnan(low + high):
-            band = alt.Chart(alt.Data(values=[{"from": low, "to": high}])).mark_rect(color=ORANGE, opacity=0.18)
+            band = _chart([{"from": low, "to": high}]).mark_rect(color=ORANGE, opacity=0.18)
             layers.append(band.encode(x=x, x2="to"))
-        rule = alt.Chart(alt.Data(values=[{"from": own}])).mark_rule(color=ORANGE, strokeWidth=2.5)
+        rule = _chart([{"from": own}]).mark_rule(color=ORANGE, strokeWidth=2.5)
         layers.append(rule.encode(x=x))
     return alt.layer(*layers)
 
 
-def _overlap(chart: Chart, words: Words, narrow: bool) -> alt.LayerChart:
+def _overlap(chart: Chart, words: Words, narrow: bool) -> Any:
     graph = chart.data["graph"]
     most, commonest = int(graph.posts.max()), int(graph.edges["posts"].max())
     lines = [
@@ -184,13 +188,13 @@ def _overlap(chart: Chart, words: Words, narrow: bool) -> alt.LayerChart:
         {"x": x, "y": y, "size": _SMALLEST + (_LARGEST - _SMALLEST) * posts / most, "name": name}
         for x, y, posts, name in zip(graph.x, graph.y, graph.posts.tolist(), graph.names, strict=True)
     ]
-    hidden = {"scale": alt.Scale(domain=[-0.06, 1.06]), "axis": None}
+    hidden: dict[str, Any] = {"scale": alt.Scale(domain=[-0.06, 1.06]), "axis": None}
     x, y = alt.X("x:Q", **hidden), alt.Y("y:Q", **hidden)
-    edges = alt.Chart(alt.Data(values=lines)).mark_rule(color=GREY, opacity=0.55)
+    edges = _chart(lines).mark_rule(color=GREY, opacity=0.55)
     edges = edges.encode(x=x, y=y, x2="x2", y2="y2", strokeWidth=alt.StrokeWidth("width:Q", scale=None))
-    nodes = alt.Chart(alt.Data(values=dots)).mark_circle(color=BLUE, opacity=1, stroke="#ffffff")
+    nodes = _chart(dots).mark_circle(color=BLUE, opacity=1, stroke="#ffffff")
     nodes = nodes.encode(x=x, y=y, size=alt.Size("size:Q", scale=None))
-    names = alt.Chart(alt.Data(values=dots)).mark_text(dy=-14, fontSize=10, color=INK).encode(x=x, y=y, text="name:N")
+    names = _chart(dots).mark_text(dy=-14, fontSize=10, color=INK).encode(x=x, y=y, text="name:N")
     return alt.layer(edges, nodes, *([] if narrow else [names]))
 
 

@@ -23,6 +23,7 @@ from features.mentions import mentions_of_posts
 from serving.catalogue import Catalogue, Filters
 from serving.histories import NoHistoryError, Shelf, history_of
 from serving.reports import items_of
+from serving.shown import records
 from serving.words import N_, Words
 from training.authenticity import AuthenticityModel
 
@@ -62,6 +63,8 @@ TALLY_WORDS: Mapping[str, str] = {
 }
 #: How often an author has written to be called frequent: fewer say nothing about anyone.
 _FREQUENT = 5
+#: What the evidence of the score points at comes before whatever else stands out.
+_POINTED_AT = 100.0
 #: Comments that are shown: those that stand out most, and some about which nothing does.
 _ODD, _ORDINARY = 10, 4
 #: Samples with the same beginning, or by the same author.
@@ -230,7 +233,7 @@ class Evidence:
         ids = {one["id"] for one in pointed_at(self.row, "comments") if one["id"]}
         named = comments.texts["comment_id"].isin(ids).to_numpy(dtype=bool)
         own = comments["author_creator"] == 0
-        weight = sum(ODDITIES[name][0] * ~np.isnan(flag) for name, flag in flags.items()) + 4.0 * named
+        weight = sum(ODDITIES[name][0] * ~np.isnan(flag) for name, flag in flags.items()) + _POINTED_AT * named
         texts = comments.texts["text"].fillna("").to_numpy(dtype=object)
         candidates = np.flatnonzero((weight > 0) & ~own)
         chosen: list[int] = []
@@ -248,10 +251,12 @@ class Evidence:
 
     def _sample(self, place: int, text: str, named: bool) -> Sample:
         comments = self.histories.comments
-        odd = tuple((name, int(flag[place])) for name, flag in self._comment_flags.items() if not np.isnan(flag[place]))
+        odd = {name: int(flag[place]) for name, flag in self._comment_flags.items() if not np.isnan(flag[place])}
+        if "near_copy" in odd:  # which says more
+            odd.pop("copy", None)
         author = str(self.histories.authors[int(comments["author"][place])])
         at = pd.Timestamp(_moments(comments["published_at"][place : place + 1])[0], tz="UTC")
-        return Sample(text, short_name(author), at, odd, named)
+        return Sample(text, short_name(author), at, tuple(odd.items()), named)
 
     @cached_property
     def overlap(self) -> Overlap | None:
@@ -278,7 +283,7 @@ class Evidence:
         a, b = a[strongest], b[strongest]
         edges = pd.DataFrame({"a": a, "b": b, "posts": met[a, b]})
         x, y = _layout(authors.size, edges)
-        names = [short_name(str(self.histories.authors[author])) for author in authors]
+        names = [short_name(str(self.histories.authors[int(author)])) for author in authors]
         return Overlap(names, visits[authors], x, y, edges, int(posts.size))
 
     @cached_property
@@ -299,15 +304,15 @@ class Evidence:
         found = check_disclosure(self.histories)
         posts = self.posts.set_index("post_id")[["at", "caption"]]
         found = found.join(posts, on="post_id").sort_values("at", ascending=False, kind="stable")
-        named = self._names.groupby("post_id")["name"].agg(list)
-        names = found["post_id"].map(named)
-        return found.assign(names=[one if isinstance(one, list) else [] for one in names]).reset_index(drop=True)
+        names = {str(post): list(own) for post, own in self._names.groupby("post_id")["name"]}
+        lists = pd.Series([names.get(str(one), []) for one in found["post_id"]], index=found.index, dtype=object)
+        return found.assign(names=lists).reset_index(drop=True)
 
     @cached_property
     def sponsored_shown(self) -> list[dict[str, Any]]:
         """The newest rows of `sponsored`, None where null."""
         newest = self.sponsored.head(_SPONSORED).astype(object)
-        return newest.where(newest.notna(), None).to_dict("records")
+        return records(newest.where(newest.notna(), None))
 
     @cached_property
     def _names(self) -> pd.DataFrame:
