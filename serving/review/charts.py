@@ -68,7 +68,7 @@ def _text(value: Any, words: Words) -> str:
     if isinstance(value, datetime):
         return words.date(value)
     if isinstance(value, bool | np.bool_):
-        return words.say(N_("yes")) if value else ""
+        return words.say(N_("marked")) if value else ""
     if isinstance(value, float):
         return "–" if np.isnan(value) else words.number(value)
     return words.count(int(value)) if isinstance(value, int | np.integer) else str(value)
