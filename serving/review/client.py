@@ -18,7 +18,6 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from features.tables import HEADS
 from serving import decisions, store
 from serving.catalogue import Catalogue
 from serving.decisions import Link
@@ -58,7 +57,6 @@ class _Shown:
     creator_id: str
     row: dict[str, Any] | None = None
     report: Any = None
-    flagged: tuple[str, ...] = ()
     why: str = ""
 
 
@@ -67,9 +65,8 @@ def _creator(catalogue: Catalogue | None, creator_id: str, decision: str, words:
         return _Shown(decision, creator_id)
     full = catalogue.creator(creator_id)
     row = {name: None if pd.isna(value) else value for name, value in full.items()}
-    flagged = tuple(words.head(head) for head in HEADS if row[f"{head}_flagged"])
     why = "" if row["authenticity"] is not None else why_not_assessed(full, words)
-    return _Shown(decision, creator_id, row, report(full, words), flagged, why)
+    return _Shown(decision, creator_id, row, report(full, words), why)
 
 
 def _gone(view: View) -> Response:

@@ -432,7 +432,7 @@ def test_a_client_sees_what_was_decided_and_nothing_else(app: ASGIApp, locked: t
         for hidden in ("Chi Lê", "Em Phạm", "INTERNAL COMMENT", "good value", "đáng giá tiền", "<bdi>An</bdi>"):
             assert hidden not in answer.text
     english = stranger.get(path)
-    assert "signals consistent with bought followers" in english.text
+    assert "signals consistent with bought followers: 93% 81% – 98%" in text_of(english.text)
     assert "trained on simulated creators" in english.text
     assert english.headers["referrer-policy"] == "no-referrer"
     assert english.headers["cache-control"].startswith("private")
@@ -536,6 +536,29 @@ def test_two_analysts_on_postgresql(app: ASGIApp, cluster: Any, monkeypatch: pyt
     assert len(told["news"]) == 1
     assert TestClient(app, base_url="http://127.0.0.1").get(share(app, list_id(address))).status_code == 200
     store._engine(store.url()).dispose()
+
+
+@pytest.mark.slow
+def test_a_real_server_takes_forms_and_shows_a_client_its_list(serve_home: Any, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    url = serve_home(tmp_path / "home")
+    with httpx.Client(base_url=url, trust_env=False, timeout=60) as one:
+        page = "/review/?brief=da+d%E1%BA%A7u"
+        form = fields(one.get(page).text)
+        answer = one.post("/review/votes", data=form | {"one": "yes 1 an", "comment": "👍" * 10_000})
+        made = list_id(answer.headers["location"])
+        assert answer.headers["location"] == f"{page}&list={made}"
+        assert "👍" in one.get(answer.headers["location"]).text
+        assert one.post("/review/votes", json=form | {"one": "yes 1 an"}).status_code == 415
+        assert one.post("/review/votes", data={"one": "yes 1 an"}).status_code == 403
+        form |= fields(one.get(f"/review/lists/{made}").text, f"/lists/{made}")
+        assert one.post(f"/review/lists/{made}", data=form | {"stage": "client"}).status_code == 303
+        assert one.post(f"/review/lists/{made}/links", data=form | {"days": "1"}).status_code == 303
+        link = re.findall(r'value="(http://[^"]+/shared/[^"]+)"', one.get(f"/review/lists/{made}").text)[0]
+        shown = one.get(link)
+        assert (shown.status_code, shown.headers["referrer-policy"]) == (200, "no-referrer")
+        assert "An Nguyễn" in shown.text
+        assert one.get("/review/shared/static/review.css").status_code == 200
 
 
 #: A server of the page alone: no model is trained for it.

@@ -11,6 +11,7 @@
   let goTo = "";
   let current = null;
   let toldLast = "";
+  let forgetting = 0;
 
   const tell = (text, wrong = false) => {
     if (!toldAt) return;
@@ -18,6 +19,8 @@
     toldLast = text;
     toldAt.textContent = ""; // the same words told twice are read twice
     requestAnimationFrame(() => { toldAt.textContent = text; });
+    clearTimeout(forgetting);
+    if (!wrong) forgetting = setTimeout(() => { toldAt.textContent = ""; }, 8000);
   };
 
   // the row in use
