@@ -7,6 +7,7 @@ since the version they looked at.
 
 import re
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
@@ -362,8 +363,13 @@ def _standing(votes: Iterable[Vote]) -> dict[str, Status]:
 
 
 def _status(votes: tuple[Vote, ...]) -> Status:
-    said = {vote.decision for vote in votes}
-    return Status(said.pop() if len(said) == 1 else "split", votes)
+    return Status(_name({vote.decision for vote in votes}), votes)
+
+
+def _name(said: Iterable[StatusName]) -> StatusName:
+    """Status of what the analysts who voted said."""
+    first, *others = said
+    return "split" if others else first
 
 
 def _votes(one: sa.Connection, list_ids: sa.Select[Any] | Sequence[str]) -> list[Vote]:
@@ -492,15 +498,30 @@ def statuses_of(list_id: str) -> dict[str, Status]:
         return _standing(_votes(one, [list_id]))
 
 
-def statuses_of_lists(list_ids: Sequence[str]) -> dict[str, dict[str, Status]]:
-    """The same of several lists, by their ids; a list without votes is left out.
+def counts_of(list_ids: Sequence[str]) -> dict[str, dict[StatusName, int]]:
+    """How many creators of each list have each status, by the lists' ids; what nobody has is left out.
 
     Raises
     ------
     serving.store.StoreError
     """
+    standing = store.votes.c.list_id.in_(list_ids) & store.votes.c.undone_at.is_(None)
+    columns = (store.votes.c.list_id, store.votes.c.creator_id, store.votes.c.analyst, store.votes.c.decision)
+    newest: dict[tuple[str, str], dict[str, StatusName]] = {}
     with store.connection() as one:
-        return _by_list(_votes(one, list_ids))
+        for list_id, creator_id, analyst, decision in one.execute(
+            sa.select(*columns).where(standing).order_by(store.votes.c.id)
+        ):
+            newest.setdefault((list_id, creator_id), {})[analyst] = decision
+    counted: dict[str, Counter[StatusName]] = {}
+    for (list_id, _), own in newest.items():
+        counted.setdefault(list_id, Counter())[_name(set(own.values()))] += 1
+    return {list_id: in_order(counts) for list_id, counts in counted.items()}
+
+
+def in_order(counts: Mapping[StatusName, int]) -> dict[StatusName, int]:
+    """Counts of statuses in the order in which they are shown, without those that nobody has."""
+    return {name: counts[name] for name in STATUSES if counts.get(name)}
 
 
 def log_of(list_id: str, most: int = 1_000) -> list[Vote]:

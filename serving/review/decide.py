@@ -3,6 +3,7 @@
 Every form works without JavaScript and goes back to the page that it came from; the script of the page asks for JSON.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,7 +20,6 @@ from serving import decisions
 from serving.catalogue import Catalogue
 from serving.decisions import (
     LINK_DAYS,
-    STATUSES,
     UNDECIDED,
     Decided,
     Decision,
@@ -29,6 +29,7 @@ from serving.decisions import (
     NothingToUndoError,
     Stage,
     Status,
+    StatusName,
     UnknownListError,
     Vote,
 )
@@ -123,7 +124,7 @@ class Deciding:
         return self.statuses.get(creator_id, UNDECIDED)
 
     @property
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> dict[StatusName, int]:
         """How many creators of the list have each status, those without votes left out."""
         return _counts(self.statuses)
 
@@ -137,9 +138,8 @@ class Deciding:
         return STATUS_WORDS.get(name) or STAGE_WORDS[name]
 
 
-def _counts(statuses: dict[str, Status]) -> dict[str, int]:
-    named = [status.name for status in statuses.values()]
-    return {name: named.count(name) for name in STATUSES if name in named}
+def _counts(statuses: dict[str, Status]) -> dict[StatusName, int]:
+    return decisions.in_order(Counter(status.name for status in statuses.values()))
 
 
 def _name_of(catalogue: Catalogue | None, creator_id: str) -> str:
@@ -434,10 +434,10 @@ def _lists_page(request: Request, view: View) -> Response:
     known = deciding(request)
     try:
         every = decisions.lists_of(known.analyst.tenant)
-        statuses = decisions.statuses_of_lists([one.id for one in every])
+        counts = decisions.counts_of([one.id for one in every])
     except StoreError:
         return _refuse(request, view, 503, _unavailable(words_for(view.language)))
-    rows = [(one, _counts(statuses.get(one.id, {})), _list_view(view, one)) for one in every]
+    rows = [(one, counts.get(one.id, {}), _list_view(view, one)) for one in every]
     return page(view, "decide_lists.html", path="/lists", deciding=known, rows=rows)
 
 

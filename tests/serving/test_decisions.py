@@ -87,6 +87,8 @@ def test_every_analyst_has_a_vote_and_the_newest_counts(database: str) -> None:
     assert (split.of("An"), split.of("Chi")) == ("no", None)
     assert decisions.statuses_of(mine).get("c9", UNDECIDED).name == "undecided"
     assert len(decisions.log_of(mine)) == 5
+    empty = new_list("Empty")
+    assert decisions.counts_of([mine, empty]) == {mine: {"yes": 1, "split": 1}}
 
 
 def test_undo_takes_back_ones_own_last_step_only(database: str) -> None:
