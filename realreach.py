@@ -79,6 +79,7 @@ class Benchmark(StrEnum):
     safety = "safety"
     signals = "signals"
     service = "service"
+    review = "review"
 
 
 class Domain(StrEnum):
@@ -1005,8 +1006,8 @@ def benchmark(
     if name in (Benchmark.authenticity, Benchmark.evasion):
         _benchmark_authenticity(name, data, config, seeds, json)
         return
-    if name is Benchmark.service:
-        _benchmark_service(minutes, json)
+    if name in (Benchmark.service, Benchmark.review):
+        _benchmark_service(name, minutes, json)
         return
     if name is not Benchmark.signals:
         _benchmark_classes(name, data, config, seeds, draws, json)
@@ -1025,30 +1026,34 @@ def benchmark(
         json.write_text(dumps({"benchmark": name.value, **figures}, indent=1), encoding="utf-8")
 
 
-def _benchmark_service(minutes: float | None, json: Path | None) -> None:
+def _benchmark_service(name: Benchmark, minutes: float | None, json: Path | None) -> None:
     from json import dumps, loads
+    from tempfile import TemporaryDirectory
 
     from serving.benchmark_endurance import benchmark_endurance
+    from serving.benchmark_review import benchmark_review
     from serving.benchmark_service import NotReadyError, benchmark_service
     from training.tracking import home
 
     figures = {}
-    try:
-        folder = home() / "benchmark"
-        sections = (
-            benchmark_service(folder, progress=_say)
-            if minutes is None
-            else benchmark_endurance(folder, minutes, progress=_say)
-        )
-        for section in sections:
-            out.print(_figures_table(section.title, section.figures.rename_axis("what")))
-            for note in section.notes:
-                _say(note)
-            figures[section.name] = loads(section.figures.to_json(orient="index"))
-    except NotReadyError as error:
-        _refuse(error)
+    folder = home() / "benchmark"
+    with TemporaryDirectory(prefix="realreach-review-") as made:
+        if name is Benchmark.review:
+            sections = benchmark_review(Path(made))
+        elif minutes is None:
+            sections = benchmark_service(folder, progress=_say)
+        else:
+            sections = benchmark_endurance(folder, minutes, progress=_say)
+        try:
+            for section in sections:
+                out.print(_figures_table(section.title, section.figures.rename_axis("what")))
+                for note in section.notes:
+                    _say(note)
+                figures[section.name] = loads(section.figures.to_json(orient="index"))
+        except NotReadyError as error:
+            _refuse(error)
     if json:
-        json.write_text(dumps({"benchmark": "service", **figures}, indent=1), encoding="utf-8")
+        json.write_text(dumps({"benchmark": name.value, **figures}, indent=1), encoding="utf-8")
 
 
 def _benchmark_classes(

@@ -12,13 +12,20 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pandas as pd
+from starlette.testclient import TestClient
 
 from features.tables import HEADS, write_tables
+from serving.api import make_api
+from serving.benchmark_retrieval import BRIEF, DIMENSIONS, made_catalogue
 from serving.benchmark_service import Section, benchmark_environment, ours, running
 from serving.catalogue import COUNT, FLAG, SCORE_COLUMNS, TEXT, TIME
+from serving.current import Current, Loaded
+from serving.review.app import make_review_app
 from training.comment_sets import simulate_comments
 
 CREATORS, POSTS, COMMENTS, DAYS = 12, 500, 5_000, 365
+#: Creators of the catalogue whose lists are timed, creators on a page, and how often each is asked for.
+LISTED, SHOWN, REPEATS = 1_000_000, 20, 15
 _AS_OF = pd.Timestamp("2026-01-10", tz="UTC")
 _CHARTS = ("followers", "engagement", "likes-comments", "authenticity", "overlap")
 #: Authors of a creator's comments for each comment: many come once, some often.
@@ -106,9 +113,9 @@ def _timed(ask: Callable[[], httpx.Response]) -> tuple[float, int]:
 
 
 def benchmark_review(
-    folder: Path, creators: int = CREATORS, posts: int = POSTS, comments: int = COMMENTS
+    folder: Path, creators: int = CREATORS, posts: int = POSTS, comments: int = COMMENTS, listed: int = LISTED
 ) -> Iterator[Section]:
-    """Time pages, charts and reports of creators on a server of one process.
+    """Time pages, charts and reports of creators on a server of one process, and lists of a large catalogue.
 
     Parameters
     ----------
@@ -119,7 +126,7 @@ def benchmark_review(
     ------
     Section
         `page`: milliseconds (median and most) and kilobytes of each kind of request; `weight`: kilobytes of a page with
-        all that it loads.
+        all that it loads; `lists`: as `benchmark_lists`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tables = made_tables(creators, posts, comments)
@@ -136,6 +143,7 @@ def benchmark_review(
             time.sleep(0.2)
         client.get("/").raise_for_status()
         yield from _measure(client, ids)
+    yield benchmark_lists(listed)
 
 
 def _measure(client: httpx.Client, ids: list[str]) -> Iterator[Section]:
@@ -149,7 +157,7 @@ def _measure(client: httpx.Client, ids: list[str]) -> Iterator[Section]:
     asked["page, again"] = each(pages)
     charts = [f"{path}/charts/{name}.svg" for path in pages for name in _CHARTS]
     asked["first chart of a process"] = each(charts[:1])
-    asked["chart, first time"] = [_timed(lambda path=path: client.get(path)) for path in charts[1:]]
+    asked["chart, first time"] = each(charts[1:])
     asked["chart, kept"] = each(charts)
     asked["comparison of ten"] = [
         _timed(partial(client.get, "/compare", params={"creator": ids[:10]})) for _ in range(5)
@@ -170,3 +178,45 @@ def _measure(client: httpx.Client, ids: list[str]) -> Iterator[Section]:
     sizes["charts"] = sum(size for _, size in asked["chart, kept"][: len(_CHARTS)]) / 1024
     sizes["all"] = sum(sizes.values())
     yield Section("weight", "What a first visit loads", pd.DataFrame({"kilobytes": sizes}))
+
+
+def benchmark_lists(creators: int = LISTED, repeats: int = REPEATS) -> Section:
+    """Time the first page of a large catalogue beside the same `/recommend` call, and pages deep in it, in one process.
+
+    Creators, vectors and authenticity are random, as in `serving.benchmark_retrieval`; requests go through the two
+    apps themselves, without a socket.
+    """
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((creators, DIMENSIONS), dtype=np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    current = Current(Loaded(catalogue=made_catalogue(vectors, rng.random(creators))))
+    apps = make_review_app(current), make_api(current)
+    for app in apps:
+        app.state.limiter = None
+    page, api = (TestClient(app) for app in apps)
+    deep = str(creators // (2 * SHOWN))
+    asked: dict[str, Callable[[], httpx.Response]] = {
+        "/recommend": partial(api.post, "/recommend", json={"brief": BRIEF, "k": SHOWN}),
+        "first page": partial(page.get, "/", params={"brief": BRIEF, "k": SHOWN}),
+        "sorted by followers": partial(page.get, "/", params={"k": SHOWN, "sort": "followers"}),
+        "its page in the middle": partial(page.get, "/", params={"k": SHOWN, "sort": "followers", "page": deep}),
+        "without a brief, in the middle": partial(page.get, "/", params={"k": SHOWN, "page": deep}),
+    }
+    taken: dict[str, list[float]] = {name: [] for name in asked}
+    for ask in asked.values():
+        ask().raise_for_status()
+    for _ in range(repeats):
+        for name, ask in asked.items():
+            taken[name].append(_timed(ask)[0])
+    beside = np.array(taken["/recommend"])
+    rows = {
+        name: {
+            "median_ms": float(np.median(times)),
+            "most_ms": max(times),
+            "times_recommend": float(np.median(np.array(times) / beside)),
+        }
+        for name, times in taken.items()
+    }
+    return Section(
+        "lists", f"{creators:,} made creators, {SHOWN} on a page", pd.DataFrame.from_dict(rows, orient="index")
+    )

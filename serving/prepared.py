@@ -53,8 +53,8 @@ def digest_of(frame: pd.DataFrame) -> str:
 
 def prepare(catalogue: "Catalogue") -> None:
     """Give a catalogue what a ranking reads, from disk where it is kept, else made and kept."""
-    if len(catalogue) < LEAST_KEPT:
-        return
+    if len(catalogue) < LEAST_KEPT or "profiles" in vars(catalogue):
+        return  # quickly made, or with vectors that its texts do not tell
     folder = home() / "prepared" / digest_of(catalogue.frame)
     if _restore(catalogue, folder):
         return

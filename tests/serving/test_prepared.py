@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.profiles import ProfileSpace
 from serving import prepared
 from serving.briefs import Brief
 from serving.catalogue import Catalogue
@@ -92,3 +93,14 @@ def test_few_catalogues_are_kept_and_a_full_disk_is_no_fault(
     assert len(catalogue.profiles) == len(score_frame)
     assert "No space left on device" in caplog.text
     assert len(kept(home)) == prepared._MOST_KEPT
+
+
+def test_vectors_that_texts_do_not_tell_are_neither_kept_nor_replaced(score_frame: pd.DataFrame, home: Path) -> None:
+    Catalogue.of(score_frame).prepare()
+    catalogue = Catalogue.of(score_frame)
+    other = ProfileSpace(np.zeros_like(Catalogue.of(score_frame).profiles.vectors), {})
+    vars(catalogue)["profiles"] = other
+    before = kept(home)[0].stat().st_mtime_ns
+    prepared.prepare(catalogue)
+    assert catalogue.profiles is other
+    assert [one.stat().st_mtime_ns for one in kept(home)] == [before]
