@@ -31,7 +31,9 @@ LONGEST_NAME, LONGEST_REASON, LONGEST_TEXT, MOST_AT_ONCE = 200, 200, 10_000, 500
 #: How long a client's link holds where nothing else is asked for, and at most.
 LINK_DAYS, MOST_LINK_DAYS = 14, 90
 #: What of an address is no part of the view that a list reproduces.
-_NOT_OF_A_VIEW = frozenset({"lang", "list", "page", "since"})
+_NOT_OF_A_VIEW = frozenset({"lang", "list", "page", "since", "creator"})
+#: What of a view only says how it is shown: who sorts it otherwise still decides on the same creators.
+_HOW_IT_IS_SHOWN = frozenset({"sort", "order", "as", "k", "status"})
 #: What no text may hold: PostgreSQL keeps no NUL, and the others draw nothing.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -226,8 +228,13 @@ def _text(value: str, longest: int, what: str, *, needed: bool = False) -> str:
 
 def view_query(query: str) -> str:
     """Query string of a view: that of an address, without what changes from one look at it to the next."""
-    pairs = parse_qsl(query, keep_blank_values=False, max_num_fields=200)
-    return urlencode([(name, value) for name, value in pairs if name not in _NOT_OF_A_VIEW])
+    return urlencode([(name, value) for name, value in parse_qsl(query) if name not in _NOT_OF_A_VIEW])
+
+
+def chosen_by(query: str) -> str:
+    """What of a view chooses the creators, however they are sorted and shown; equal for two views of the same ones."""
+    left_out = _NOT_OF_A_VIEW | _HOW_IT_IS_SHOWN
+    return urlencode(sorted((name, value) for name, value in parse_qsl(query) if name not in left_out))
 
 
 def _row(tenant: str, name: str, query: str, who: str, brand_id: str) -> dict[str, Any]:
@@ -275,7 +282,7 @@ def list_for(tenant: str, name: str, query: str, who: str) -> DecisionList:
     serving.store.StoreError
     """
     row = _row(tenant, name, query, who, "")
-    made_for = sha256(f"{tenant}\n{row['query']}\n{row['created_at']:%Y-%m-%d}".encode()).hexdigest()
+    made_for = sha256(f"{tenant}\n{chosen_by(query)}\n{row['created_at']:%Y-%m-%d}".encode()).hexdigest()
     with store.connection() as one:
         store.insert_new(one, store.lists, row | {"made_for": made_for})
         found = one.execute(_columns(store.lists, DecisionList).where(store.lists.c.made_for == made_for)).one()

@@ -17,6 +17,7 @@ from serving.ranking import fit_of, grounds, read
 from serving.reasons import reasons, why_not_assessed
 from serving.reports import report
 from serving.review.creator import known, shown_name
+from serving.review.decide import deciding
 from serving.review.view import LONGEST_IN_ADDRESS, View, in_work, no_catalogue, page, view_of
 from serving.words import N_, words_for
 
@@ -64,7 +65,7 @@ def _columns(view: View, loaded: Loaded, catalogue: Catalogue, ids: list[str]) -
     return found
 
 
-def _comparison(view: View, loaded: Loaded, catalogue: Catalogue) -> Response:
+def _comparison(request: Request, view: View, loaded: Loaded, catalogue: Catalogue) -> Response:
     words = words_for(view.language)
     ids = _asked(view)
     unknown = [one for one in ids if one not in catalogue]
@@ -114,6 +115,7 @@ def _comparison(view: View, loaded: Loaded, catalogue: Catalogue) -> Response:
         unknown=[],
         ids=ids,
         columns=columns,
+        deciding=deciding(request),
         best=best,
         niches=[name for name in niches if shares[name].max() > 0],
         notice=words.notice(data),
@@ -127,7 +129,7 @@ async def show_comparison(request: Request) -> Response:
     view, loaded = view_of(request), request.app.state.current.loaded
     if loaded.catalogue is None:
         return no_catalogue(view, loaded.catalogue_trouble)
-    return await in_work(request, partial(_comparison, view, loaded, loaded.catalogue))
+    return await in_work(request, partial(_comparison, request, view, loaded, loaded.catalogue))
 
 
 ROUTES = [Route("/compare", show_comparison)]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NoReturn, cast
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import anyio.to_thread
 from starlette.datastructures import FormData
@@ -184,7 +184,8 @@ def deciding(request: Request) -> Deciding:
         token = form_token(analyst) if analyst.may_write else ""
         if not asked.get("list"):
             every = decisions.lists_of(analyst.tenant)
-            same = tuple(one for one in every if known.query and one.query == known.query)[:3]
+            view_of_it = decisions.chosen_by(known.query)
+            same = tuple(one for one in every if view_of_it and decisions.chosen_by(one.query) == view_of_it)[:3]
             return Deciding(**{**vars(known), "token": token, "same_view": same})
         here = decisions.list_of(analyst.tenant, asked["list"])
         statuses = decisions.statuses_of(here.id)
@@ -343,6 +344,12 @@ def _vote(request: Request, analyst: Analyst, form: FormData) -> _Done:
     return _told(request, form, decided, N_("{creator}: {decision}"))
 
 
+def _compare(request: Request, _: Analyst, form: FormData) -> _Done:
+    root, chosen = request.scope.get("root_path", ""), _chosen(request, form.getlist("creator"))
+    here = urlsplit(inside(root, text(form, "next"))).query
+    return _Done(changed(f"{root}/compare?{here}", creator="\n".join(chosen)))
+
+
 def _first_list(request: Request, analyst: Analyst, form: FormData) -> DecisionList:
     query = text(form, "query")
     words = words_for(view_of(request).language)
@@ -486,6 +493,7 @@ async def _show_list(request: Request) -> Response:
 ROUTES = [
     Route("/votes", _writing(_vote), methods=["POST"]),
     Route("/votes/undo", _writing(_undo), methods=["POST"]),
+    Route("/votes/compare", _writing(_compare), methods=["POST"]),
     Route("/analyst", _choose_analyst, methods=["POST"]),
     Route("/lists", _show_lists),
     Route("/lists", _writing(_save), methods=["POST"]),

@@ -130,7 +130,7 @@ def address_of(request: Request) -> str:
 def changed(address: str, **changes: Any) -> str:
     """An address with some of its query changed; None takes a name away."""
     parts = urlsplit(address)
-    kept = [(name, value) for name, value in parse_qsl(parts.query, max_num_fields=200) if name not in changes]
+    kept = [(name, value) for name, value in parse_qsl(parts.query) if name not in changes]
     query = urlencode([*kept, *((name, value) for name, value in changes.items() if value is not None)])
     return parts._replace(query=query).geturl()
 

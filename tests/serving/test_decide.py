@@ -148,6 +148,28 @@ def test_many_at_once_and_by_a_script(app: ASGIApp) -> None:
     assert {one["status"] for one in undone["statuses"].values()} == {"undecided"}
 
 
+def test_those_ticked_are_compared_and_decided_on_there(app: ASGIApp) -> None:
+    one = browser(app)
+    page = "/review/?brief=serum&lang=vi"
+    ticked = {"creator": ["1 an", "3 binh"]}
+    answer = one.post("/review/votes/compare", data=fields(one.get(page).text) | ticked)
+    asked = parse_qs(urlsplit(answer.headers["location"]).query)
+    assert asked == {"brief": ["serum"], "lang": ["vi"], "creator": ["an\nbinh"]}
+    assert "token" not in answer.headers["location"]
+    decided = vote(one, answer.headers["location"], "maybe 0 binh")
+    back = urlsplit(decided.headers["location"])
+    assert back.path == "/review/compare"
+    assert parse_qs(back.query) == asked | {"list": [list_id(decided.headers["location"])]}
+    made = decisions.lists_of("default")[0]
+    assert made.query == "brief=serum"
+    assert decisions.statuses_of(made.id)["binh"].votes[0].position is None
+    assert "cân nhắc" in one.get(decided.headers["location"]).text
+
+
+def test_an_address_of_many_fields_is_shown(app: ASGIApp) -> None:
+    assert browser(app).get("/review/?" + "&".join(f"x{number}=1" for number in range(1_000))).status_code == 200
+
+
 def test_the_second_of_two_sees_the_first(app: ASGIApp) -> None:
     an, binh = browser(app), browser(app, "Bình")
     address = vote(an, "/review/?brief=serum", "yes 1 an").headers["location"]
@@ -192,7 +214,7 @@ POSTS = sorted(post_addresses(decide.ROUTES))
 
 
 def test_every_form_needs_the_token_that_was_made_for_its_reader_here(app: ASGIApp) -> None:
-    assert len(POSTS) == 9
+    assert len(POSTS) == 10
     one = browser(app)
     mine = fields(one.get("/review/").text) | {"one": "yes 1 an", "name": "An", "creator": "an"}
     others = fields(browser(app, "Bình").get("/review/").text)["token"]

@@ -52,10 +52,11 @@ def names(list_id: str) -> dict[str, str]:
 
 
 def test_a_list_keeps_the_view_it_was_saved_from(database: str) -> None:
-    made = decisions.make_list("ours", " Serum ", "?brief=da+d%E1%BA%A7u&lang=vi&list=old&page=3&tier=", "An", "b1")
+    made = decisions.make_list("ours", " Serum ", "brief=da+d%E1%BA%A7u&lang=vi&list=old&page=3&tier=", "An", "b1")
     found = decisions.list_of("ours", made.id)
     assert found == made
     assert (found.name, found.brand_id, found.stage, found.version) == ("Serum", "b1", "internal", 0)
+    assert found.query == "brief=da+d%E1%BA%A7u"
     assert decisions.view_query("brief=a&platform=x&platform=y&lang=vi") == "brief=a&platform=x&platform=y"
     assert [one.id for one in decisions.lists_of("ours")] == [made.id]
     assert decisions.lists_of("theirs") == []
@@ -171,6 +172,7 @@ def test_first_votes_of_two_at_once_make_one_list(database: str) -> None:
         made = set(pool.map(lambda who: decisions.list_for("ours", "Serum", "brief=serum&lang=vi", who).id, "ABCD"))
     assert len(made) == 1
     assert decisions.list_for("ours", "x", "brief=serum", "A").id in made
+    assert decisions.list_for("ours", "x", "sort=fit&as=board&brief=serum", "A").id in made
     assert decisions.list_for("ours", "x", "brief=lip", "A").id not in made
     assert decisions.list_for("theirs", "x", "brief=serum", "A").id not in made
 

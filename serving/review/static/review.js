@@ -157,7 +157,7 @@
       send(form, submitter, []);
       return;
     }
-    if (!form.hasAttribute("data-decide") || !submitter) return;
+    if (!form.hasAttribute("data-decide") || !submitter || submitter.hasAttribute("data-compare")) return;
     event.preventDefault();
     const word = submitter.textContent.trim();
     let ids;
