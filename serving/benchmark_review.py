@@ -149,7 +149,7 @@ def _measure(client: httpx.Client, ids: list[str]) -> Iterator[Section]:
     asked["page, again"] = each(pages)
     charts = [f"{path}/charts/{name}.svg" for path in pages for name in _CHARTS]
     asked["first chart of a process"] = each(charts[:1])
-    asked["chart, first time"] = [_timed(lambda path=path: client.get(path)) for path in charts[1:]]
+    asked["chart, first time"] = each(charts[1:])
     asked["chart, kept"] = each(charts)
     asked["comparison of ten"] = [
         _timed(partial(client.get, "/compare", params={"creator": ids[:10]})) for _ in range(5)
