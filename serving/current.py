@@ -15,6 +15,7 @@ from features.tables import check_tables
 from serving.catalogue import Catalogue, CatalogueError, Place, catalogue_places, read_catalogue
 from serving.models import LoadedModel, load_champion, load_ranker
 from serving.objects import StoredObject
+from serving.score_history import keep_in_background
 from serving.scoring import score_rows
 from training import tracking
 from training.authenticity import ModelMismatchError
@@ -103,6 +104,7 @@ def _with_catalogue(loaded: Loaded) -> Loaded:
         log.warning(loaded.catalogue_trouble)
         return loaded
     log.info("catalogue of %d creators", len(catalogue))
+    keep_in_background(catalogue)
     return replace(loaded, catalogue=catalogue, catalogue_trouble="")
 
 

@@ -138,7 +138,7 @@ def index_tables(folder: Path) -> Path:
 
 
 @dataclass(frozen=True)
-class _IndexFile:
+class IndexFile:
     """A table of an index, its footer read once."""
 
     path: Path
@@ -147,7 +147,8 @@ class _IndexFile:
     last: np.ndarray
 
     @classmethod
-    def open(cls, path: Path) -> "_IndexFile":
+    def open(cls, path: Path) -> "IndexFile":
+        """Read the footer of a file that is sorted by creator_id."""
         metadata = pq.read_metadata(path)
         column = metadata.schema.to_arrow_schema().names.index("creator_id")
         ends = [metadata.row_group(group).column(column).statistics for group in range(metadata.num_row_groups)]
@@ -167,11 +168,11 @@ class _IndexFile:
 
 @dataclass(frozen=True)
 class _Index:
-    files: dict[str, _IndexFile]
+    files: dict[str, IndexFile]
 
     @classmethod
     def open(cls, place: Path) -> "_Index":
-        return cls({path.stem: _IndexFile.open(path) for path in place.glob("*.parquet")})
+        return cls({path.stem: IndexFile.open(path) for path in place.glob("*.parquet")})
 
     def of(self, creator_id: str) -> Tables:
         return {name: file.rows(creator_id) for name, file in self.files.items()}

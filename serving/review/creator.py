@@ -39,6 +39,7 @@ from serving.review.view import (
     page,
     view_of,
 )
+from serving.score_history import told
 from serving.words import Language, Words, words_for
 
 #: Niches that are named, and the least part of a creator's words that one is named for.
@@ -155,6 +156,7 @@ def _page_of(request: Request, view: View, loaded: Loaded, creator_id: str, keep
         table_rows=TABLE_ROWS,
         oddities={name: sentence for name, (_, sentence) in ODDITIES.items()},
         tally_words={name: words.say(sentence) for name, sentence in TALLY_WORDS.items()},
+        history=told(creator_id, words),
         niches=_niches(subject.catalogue, creator_id),
         **said_of(subject, view.query.get("brief", ""), words),
     )

@@ -296,36 +296,30 @@ class Evidence:
 
     @cached_property
     def sponsored(self) -> pd.DataFrame:
-        """Posts that look sponsored, newest first: at, caption, names, stated, disclosed, rule.
-
-        `names` are handles and sponsors that the post names; the others as `features.content.check_disclosure` has
-        them.
-        """
-        found = check_disclosure(self.histories)
+        """Posts that look sponsored, newest first: at, caption, and what `features.content.check_disclosure` says."""
         posts = self.posts.set_index("post_id")[["at", "caption"]]
-        found = found.join(posts, on="post_id").sort_values("at", ascending=False, kind="stable")
-        names = {str(post): list(own) for post, own in self._names.groupby("post_id")["name"]}
-        lists = pd.Series([names.get(str(one), []) for one in found["post_id"]], index=found.index, dtype=object)
-        return found.assign(names=lists).reset_index(drop=True)
+        found = check_disclosure(self.histories).join(posts, on="post_id")
+        return found.sort_values("at", ascending=False, kind="stable", ignore_index=True)
 
     @cached_property
     def sponsored_shown(self) -> list[dict[str, Any]]:
-        """The newest rows of `sponsored`, None where null."""
+        """The newest rows of `sponsored`, None where null, with `names`: handles and sponsors that the post names."""
         newest = self.sponsored.head(_SPONSORED).astype(object)
-        return records(newest.where(newest.notna(), None))
+        named = self._names(set(newest["post_id"]))
+        rows = records(newest.where(newest.notna(), None))
+        return [row | {"names": named.get(str(row["post_id"]), [])} for row in rows]
 
-    @cached_property
-    def _names(self) -> pd.DataFrame:
+    def _names(self, ids: set[str]) -> dict[str, list[str]]:
         posts = self.histories.posts
-        frame = pd.DataFrame(
-            {
-                "creator_id": self.histories.creators["creator_id"].iloc[0],
-                **{name: posts.texts[name] for name in ("post_id", "caption", "sponsor")},
-                "published_at": _moments(posts["published_at"]),
-                "is_sponsored": posts["is_sponsored"] == 1,
-            }
+        rows = np.flatnonzero(posts.texts["post_id"].isin(ids))
+        frame = pd.DataFrame({name: posts.texts[name].iloc[rows] for name in ("post_id", "caption", "sponsor")})
+        frame = frame.assign(
+            creator_id=self.histories.creators["creator_id"].iloc[0],
+            published_at=_moments(posts["published_at"][rows]),
+            is_sponsored=posts["is_sponsored"][rows] == 1,
         )
-        return mentions_of_posts({"creators": self.histories.creators, "posts": frame})
+        found = mentions_of_posts({"creators": self.histories.creators, "posts": frame})
+        return {str(post): list(own) for post, own in found.groupby("post_id")["name"]}
 
 
 def _layout(count: int, edges: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
