@@ -172,7 +172,7 @@ def _measure(client: httpx.Client, ids: list[str]) -> Iterator[Section]:
         for name, times in asked.items()
     }
     yield Section("page", "A creator's page on one process", pd.DataFrame.from_dict(rows, orient="index"))
-    statics = ("review.css", "creator.css", "icon.svg")
+    statics = ("review.css", "decide.css", "creator.css", "review.js", "icon.svg")
     sizes = {"page": rows["page, again"]["kilobytes"]}
     sizes |= {name: _timed(partial(client.get, f"/static/{name}"))[1] / 1024 for name in statics}
     sizes["charts"] = sum(size for _, size in asked["chart, kept"][: len(_CHARTS)]) / 1024

@@ -113,7 +113,13 @@ def test_every_third_party_import_is_a_declared_dependency() -> None:
         canonical(re.split(r"[\[<>=!~ ;]", line)[0])
         for line in [*PROJECT["project"]["dependencies"], *extras["dask"], *extras["bench"]]
     }
-    distribution = {"sklearn": "scikit-learn", "pydantic_core": "pydantic", "re2": "google_re2", "circus": "kantoku"}
+    distribution = {
+        "sklearn": "scikit-learn",
+        "pydantic_core": "pydantic",
+        "re2": "google_re2",
+        "circus": "kantoku",
+        "vl_convert": "vl_convert_python",
+    }
     own = {*ROOMS, "realreach"}
 
     undeclared = {
