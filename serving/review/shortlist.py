@@ -89,6 +89,17 @@ def columns_of(view: View, paging: Paging, words: Words) -> list[Column]:
     return found
 
 
+def order_in_words(paging: Paging, missing: str, words: Words) -> str:
+    """How a list is ordered, so that nobody has to guess why the first is first."""
+    if paging.sort == "score":
+        if missing:
+            return words.say(N_("ranked by authenticity"))
+        return words.say(N_("ranked by fit × authenticity: who suits the brief and is likely authentic comes first"))
+    title = next((title for name, title, _ in COLUMNS if name == paging.sort), N_("Decision"))
+    sentence = N_("sorted by {column}, smallest first") if paging.rising else N_("sorted by {column}, largest first")
+    return words.say(sentence, column=words.say(title))
+
+
 def chips_of(view: View, found: Sequence[Read], words: Words) -> list[Chip]:
     """What was read from the words of a brief, one chip a field."""
     fields = dict.fromkeys(one.field for one in found if one.field != "currency")
@@ -189,6 +200,7 @@ def _shortlist(
         rows=rows,
         board=_board(view, catalogue, model, known, rows, words) if paging.layout == "board" else [],
         columns=columns_of(view, paging, words),
+        order_words=order_in_words(paging, reading.missing, words),
         chips=chips_of(view, found.read, words),
         ignored=[Chip(words.say(_FIELDS.get(name, name)), view.without("unread", name)) for name in paging.unread],
         statuses=[(name, words.say(STATUS_WORDS[name])) for name in STATUSES],
