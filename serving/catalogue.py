@@ -94,6 +94,8 @@ _MENTION_KEYS = {"name", "posts", "sponsored_posts", "last_at"}
 _IDS_SHOWN = 5
 #: Names in a filter: far more than any brief has, few enough to be a filter and not a list of rows.
 _MOST_NAMES = 100
+#: No bound of followers is larger: what is would be no number to NumPy.
+_MOST_FOLLOWERS = 10**15
 #: Creators, at least, whose words tell how rare a word is.
 _RARITY_SAMPLE = 2_000
 
@@ -144,8 +146,8 @@ class Filters(BaseModel):
     niches: Names = ()
     countries: Names = ()
     languages: Names = ()
-    followers_min: Annotated[int, Field(ge=0, strict=True)] | None = None
-    followers_max: Annotated[int, Field(ge=0, strict=True)] | None = None
+    followers_min: Annotated[int, Field(ge=0, le=_MOST_FOLLOWERS, strict=True)] | None = None
+    followers_max: Annotated[int, Field(ge=0, le=_MOST_FOLLOWERS, strict=True)] | None = None
     min_authenticity: Annotated[float, Field(ge=0, le=1, strict=True)] | None = None
     last_post_within: Annotated[int, Field(ge=0, le=100_000, strict=True)] | None = None
     include_not_assessed: Annotated[bool, Field(strict=True)] | None = None

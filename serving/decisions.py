@@ -276,6 +276,8 @@ def make_list(tenant: str, name: str, query: str, who: str, brand_id: str = "") 
 def list_for(tenant: str, name: str, query: str, who: str) -> DecisionList:
     """The list of a view that nobody named: made by the first vote of a day, and joined by all that follow.
 
+    A list that was renamed, given a brand or passed on is no longer joined.
+
     Raises
     ------
     DecisionError
@@ -342,6 +344,8 @@ def change_list(
         changes["brand_id"] = _text(brand_id, LONGEST_NAME, N_("The brand")) or None
     if stage is not None:
         changes["stage"] = stage
+    if changes:
+        changes["made_for"] = None  # whoever votes in the same view later does not mean what this list has become
     with store.connection() as one:
         found = _list(one, tenant, list_id)
         if changes:

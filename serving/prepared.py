@@ -74,18 +74,17 @@ def _restore(catalogue: "Catalogue", folder: Path) -> bool:
         shares = np.load(folder / _SHARES, allow_pickle=False)
         languages = np.load(folder / _LANGUAGES, allow_pickle=False)
         means = {int(code): np.array(mean) for code, mean in about["means"].items()}
-        rarity = Rarity(about["texts"], about["occurs"])
+        kept = {
+            "profiles": ProfileSpace(vectors, means),
+            "niche_shares": pd.DataFrame(shares, columns=about["niches"]),
+            "languages": pd.Series(languages, dtype=np.int64),
+            "rarity": Rarity(about["texts"], about["occurs"]),
+        }
         os.utime(folder)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError):
         return False
     if not len(vectors) == len(shares) == len(languages) == len(catalogue):
         return False
-    kept = {
-        "profiles": ProfileSpace(vectors, means),
-        "niche_shares": pd.DataFrame(shares, columns=about["niches"]),
-        "languages": pd.Series(languages, dtype=np.int64),
-        "rarity": rarity,
-    }
     vars(catalogue).update(kept)
     return True
 

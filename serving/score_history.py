@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.partitions import to_arrow
@@ -94,8 +95,8 @@ def scores_of(creator_id: str) -> list[dict[str, Any]]:
     for path in _files():
         try:
             rows = _opened(path).rows(creator_id)
-        except OSError:
-            continue  # it made room at this moment
+        except (OSError, pa.ArrowException):
+            continue  # it made room at this moment, or a crash left it empty
         found += records(rows.astype(object).where(rows.notna(), None))
     return found
 

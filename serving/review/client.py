@@ -28,6 +28,8 @@ from serving.words import Words, words_for
 
 #: Statuses that a client sees, in this order.
 _SHOWN = ("yes", "maybe")
+#: Creators of a client's page at most; each is a report, and whoever has the link may ask for it.
+_MOST_SHOWN = 200
 _HEADERS = {
     "cache-control": "private, no-store",
     "referrer-policy": "no-referrer",
@@ -91,7 +93,7 @@ def _shared(request: Request, view: View, token: str) -> Response:
         for name in _SHOWN
         for creator_id, status in statuses.items()
         if status.name == name
-    ]
+    ][:_MOST_SHOWN]
     return page(
         view,
         "client.html",

@@ -23,9 +23,9 @@ from serving.reasons import REASON_SEPARATOR
 from serving.reports import catalogue_notice
 from serving.review.decide import Deciding, deciding
 from serving.review.shortlist import list_page
-from serving.review.view import View, in_work, no_catalogue, not_found, view_of, wrong
+from serving.review.view import View, in_work, message, no_catalogue, not_found, view_of, wrong
 from serving.shown import records
-from serving.words import words_for
+from serving.words import N_, words_for
 from training.fit_model import FitModel
 
 #: Creators of one file; what is more is a batch's work (`realreach recommend --out`).
@@ -155,8 +155,11 @@ def _plain(row: Mapping[str, Any], catalogue: Catalogue, decided: Deciding) -> d
 
 
 def _export(request: Request, view: View, catalogue: Catalogue, model: FitModel | None, kind: str) -> Response:
+    known = deciding(request)
+    if known.trouble:  # a file that calls everybody undecided would be believed
+        return message(view, 503, words_for(view.language).say(N_("Not exported")), known.trouble)
     try:
-        rows = exported_rows(view, catalogue, model, deciding(request))
+        rows = exported_rows(view, catalogue, model, known)
     except ValidationError as error:
         return wrong(view, error)
     media_type, write = _KINDS[kind]

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import anyio
+import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
@@ -15,7 +17,7 @@ from serving.current import Loaded
 from serving.review.charts import size_of
 from serving.review.creator import Subject, said_of, subject_of, svg_of
 from serving.review.evidence import Keeper
-from serving.review.view import View, creator_path, in_work, message, no_catalogue, not_found, page, view_of
+from serving.review.view import View, busy, creator_path, in_work, message, no_catalogue, not_found, page, view_of
 from serving.words import N_, words_for
 
 log = logging.getLogger("realreach.review")
@@ -28,6 +30,17 @@ _CHARTS, _MOST_CHARTS = ("followers", "engagement", "likes-comments", "authentic
 #: Evidence that finds room.
 _EVIDENCE = 5
 _one_at_a_time = threading.Lock()
+#: Requests for PDFs that may wait for their turn.
+_WAITING = 8
+
+
+class _Pdfs:
+    """The one thread that PDFs are made in, for the whole process; made in its event loop."""
+
+    limiter: anyio.CapacityLimiter | None = None
+
+
+_pdfs = _Pdfs()
 
 
 class OutsideError(ValueError):
@@ -135,7 +148,15 @@ async def _show(request: Request, *, pdf: bool) -> Response:
     if loaded.catalogue is None:
         return no_catalogue(view, loaded.catalogue_trouble)
     creator_id, keeper = request.path_params["creator_id"], request.app.state.keeper
-    return await in_work(request, partial(_answer, view, loaded, creator_id, keeper, pdf=pdf))
+    make = partial(_answer, view, loaded, creator_id, keeper, pdf=pdf)
+    if not pdf:
+        return await in_work(request, make)
+    # takes seconds and waits for the one before: in a thread of its own, so that neither pages nor scores wait for it
+    if _pdfs.limiter is None:
+        _pdfs.limiter = anyio.CapacityLimiter(1)
+    if _pdfs.limiter.statistics().tasks_waiting >= _WAITING:
+        return busy(view)
+    return await anyio.to_thread.run_sync(make, limiter=_pdfs.limiter)
 
 
 async def show_report(request: Request) -> Response:

@@ -1,5 +1,6 @@
 """The shortlist: the creators for a brief, sorted, filtered and laid out as the address says, page by page."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -166,7 +167,11 @@ def _board(
 
     Undecided are those of the page; the others are all that the list decided, whatever the filters say now.
     """
-    decided = [one for one in known.statuses if one in catalogue]
+    there = [one for one in known.statuses if one in catalogue]
+    counts = Counter(known.status(one).name for one in there)
+    decided = [
+        one for name in BOARD for one in [own for own in there if known.status(own).name == name][:_MOST_ON_BOARD]
+    ]
     places = np.array([catalogue.position(one) for one in decided], dtype=np.int64)
     reading = read(catalogue, view.brief(), view.paging().unread)
     held = shortlist_of(catalogue, reading.brief, places, view.language, model) if decided else None
@@ -179,7 +184,7 @@ def _board(
             else [row for row in shown if known.status(row["creator_id"]).name == name]
         )
         if own or name != "split":
-            columns.append((name, words.say(STATUS_WORDS[name]), len(own), own[:_MOST_ON_BOARD]))
+            columns.append((name, words.say(STATUS_WORDS[name]), max(counts[name], len(own)), own))
     return columns
 
 

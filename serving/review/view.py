@@ -276,7 +276,8 @@ def not_found(view: View) -> HTMLResponse:
     return message(view, 404, say(N_("Not found")), say(N_("There is no such page, or no such creator.")))
 
 
-def _busy(view: View) -> HTMLResponse:
+def busy(view: View) -> HTMLResponse:
+    """Too much is asked for at once; and when to come back."""
     say = words_for(view.language).say
     text = say(N_("Many pages are being made at the moment. Load this one again in a few seconds."))
     page = message(view, 503, say(N_("Busy")), text)
@@ -291,4 +292,4 @@ async def in_work(request: Request, make: Callable[[], Response]) -> Response:
         with state.places.one():
             return await anyio.to_thread.run_sync(make, limiter=state.limiter)
     except BusyError:
-        return _busy(view_of(request))
+        return busy(view_of(request))

@@ -101,3 +101,16 @@ def test_only_beginnings_of_formulas_are_changed() -> None:
     assert neutral(" =1") == "' =1"
     assert neutral("a=1") == "a=1"
     assert neutral(None) is None
+
+
+def test_what_cannot_be_read_of_decisions_is_not_exported_as_undecided(client: TestClient) -> None:
+    for kind in ("csv", "xlsx", "json"):
+        answer = client.get(f"/review/export.{kind}", params={"list": "gone"})
+        assert answer.status_code == 503
+        assert "There is no such list" in answer.text
+
+
+def test_huge_bounds_are_refused_by_name(client: TestClient) -> None:
+    answer = client.get("/review/", params={"followers_min": "9" * 400})
+    assert answer.status_code == 400
+    assert "At least so many followers" in answer.text

@@ -61,7 +61,7 @@ def test_other_texts_are_made_anew(score_frame: pd.DataFrame, home: Path, change
 
 
 @pytest.mark.parametrize("name", ["vectors.npy", "shares.npy", "languages.npy", "about.json"])
-@pytest.mark.parametrize("damage", ["gone", "cut", "garbage"])
+@pytest.mark.parametrize("damage", ["gone", "empty", "cut", "garbage"])
 def test_what_is_damaged_is_made_anew_and_kept(score_frame: pd.DataFrame, home: Path, name: str, damage: str) -> None:
     Catalogue.of(score_frame).prepare()
     file = kept(home)[0] / name
@@ -69,7 +69,7 @@ def test_what_is_damaged_is_made_anew_and_kept(score_frame: pd.DataFrame, home: 
     if damage == "gone":
         file.unlink()
     else:
-        file.write_bytes(whole[: len(whole) // 2] if damage == "cut" else b"garbage")
+        file.write_bytes({"empty": b"", "cut": whole[: len(whole) // 2], "garbage": b"garbage"}[damage])
     catalogue = Catalogue.of(score_frame)
     catalogue.prepare()
     np.testing.assert_array_equal(catalogue.profiles.vectors, Catalogue.of(score_frame).profiles.vectors)

@@ -98,6 +98,9 @@
     tell([answer.said, ...answer.news].join(". "));
   };
 
+  // what was shown as decided is written before the page is left, or its reader is asked
+  addEventListener("beforeunload", (event) => { if (open) event.preventDefault(); });
+
   // one write after the other: the second may need the list that the first one makes
   const send = (form, submitter, undo) => {
     const data = new FormData(form, submitter);
@@ -110,7 +113,7 @@
       try {
         const response = await fetch(form.action, {
           method: "POST", body: new URLSearchParams(data), headers: { Accept: "application/json" },
-          credentials: "same-origin", redirect: "error",
+          credentials: "same-origin", redirect: "error", keepalive: true,
         });
         const answer = await response.json();
         if (!response.ok) throw new Error(answer.error || answer.detail || "");
