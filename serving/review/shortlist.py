@@ -168,7 +168,7 @@ def _board(
     Undecided are those of the page; the others are all that the list decided, whatever the filters say now.
     """
     there = [one for one in known.statuses if one in catalogue]
-    counts = Counter(known.status(one).name for one in there)
+    counts: Counter[str] = Counter(known.status(one).name for one in there)
     decided = [
         one for name in BOARD for one in [own for own in there if known.status(own).name == name][:_MOST_ON_BOARD]
     ]

@@ -72,6 +72,15 @@ def test_a_list_keeps_the_view_it_was_saved_from(database: str) -> None:
             call()
 
 
+@pytest.mark.parametrize("change", [{"stage": "client"}, {"name": "For the client"}, {"brand_id": "b1"}])
+def test_a_list_that_became_something_is_no_longer_joined(database: str, change: dict[str, Any]) -> None:
+    first = decisions.list_for("ours", "Serum", "brief=serum", "An")
+    assert decisions.list_for("ours", "Serum", "brief=serum", "Bình").id == first.id
+    decisions.change_list("ours", first.id, "An", **change)
+    assert decisions.list_for("ours", "Serum", "brief=serum", "Bình").id != first.id
+    assert decisions.list_of("ours", first.id).id == first.id
+
+
 def test_every_analyst_has_a_vote_and_the_newest_counts(database: str) -> None:
     mine = new_list()
     decisions.vote("ours", mine, "An", {"c1": 1, "c2": 2}, "yes", reason="close audience")
