@@ -344,12 +344,12 @@ def change_list(
         changes["brand_id"] = _text(brand_id, LONGEST_NAME, N_("The brand")) or None
     if stage is not None:
         changes["stage"] = stage
-    if changes:
-        changes["made_for"] = None  # whoever votes in the same view later does not mean what this list has become
     with store.connection() as one:
         found = _list(one, tenant, list_id)
         if changes:
-            one.execute(store.lists.update().where(store.lists.c.id == list_id).values(changes))
+            # whoever votes in the same view later does not mean what this list has become
+            values = changes | {"made_for": None}
+            one.execute(store.lists.update().where(store.lists.c.id == list_id).values(values))
             said = f"list {stage}" if stage else "list changed"
             store.note(one, who, said, list_id)
     return DecisionList(**vars(found) | changes)
