@@ -1,7 +1,6 @@
 """A creator's report on one page: to print from the browser, and as a PDF of the same template."""
 
 import logging
-import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,6 @@ _NOWHERE = "https://report.invalid"
 _CHARTS, _MOST_CHARTS = ("followers", "engagement", "likes-comments", "authenticity", "overlap"), 4
 #: Evidence that finds room.
 _EVIDENCE = 5
-_one_at_a_time = threading.Lock()
 #: Requests for PDFs that may wait for their turn.
 _WAITING = 8
 
@@ -112,9 +110,8 @@ def make_pdf(html: str, own: Any) -> bytes:
             content, kind = own(url)
             return URLFetcherResponse(url, content, {"Content-Type": kind})
 
-    with _one_at_a_time:
-        made = weasyprint.HTML(string=html, base_url=f"{_NOWHERE}/", url_fetcher=_Fetcher())
-        return bytes(made.write_pdf())
+    made = weasyprint.HTML(string=html, base_url=f"{_NOWHERE}/", url_fetcher=_Fetcher())
+    return bytes(made.write_pdf())
 
 
 def _answer(view: View, loaded: Loaded, creator_id: str, keeper: Keeper, *, pdf: bool) -> Response:
