@@ -1,9 +1,11 @@
 """What tests of several rooms share: the real data's folder, and a home with a small champion."""
 
 import os
+import pickle
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from training import runs, tracking
 from training.config import AuthenticityConfig, read_config
@@ -33,9 +35,25 @@ def small_config() -> AuthenticityConfig:
 
 
 @pytest.fixture(scope="session")
-def trained(small_config: AuthenticityConfig, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, runs.Trained]:
-    """A home with one small model, trained on simulated creators, registered and made champion."""
-    home = tmp_path_factory.mktemp("champion")
+def trained(
+    small_config: AuthenticityConfig, tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> tuple[Path, runs.Trained]:
+    """A home with one small model, trained on simulated creators, registered and made champion.
+
+    Where several processes run the tests, the first that asks trains for all.
+    """
+    if worker_id == "master":
+        return _train(small_config, tmp_path_factory.mktemp("champion"))
+    shared = tmp_path_factory.getbasetemp().parent / "champion"
+    with FileLock(f"{shared}.lock"):
+        if not shared.exists():
+            home = shared.with_name("champion-home")
+            home.mkdir()
+            shared.write_bytes(pickle.dumps(_train(small_config, home)))
+        return pickle.loads(shared.read_bytes())  # noqa: S301 - written by this run's own process
+
+
+def _train(small_config: AuthenticityConfig, home: Path) -> tuple[Path, runs.Trained]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setenv("REALREACH_HOME", str(home))
