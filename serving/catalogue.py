@@ -332,8 +332,17 @@ class Catalogue:
         KeyError
             Where the catalogue has no such creator.
         """
-        position = self.position(creator_id)
-        return records(self.frame.iloc[position : position + 1])[0]
+        return self.creators([creator_id])[0]
+
+    def creators(self, creator_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Rows of some creators by column, in their order: taking twenty takes hardly longer than taking one.
+
+        Raises
+        ------
+        KeyError
+            Where the catalogue has no such creator.
+        """
+        return records(self.frame.iloc[[self.position(one) for one in creator_ids]])
 
     def names(self, column: str) -> list[str]:
         """Distinct known values of a column, sorted: the choices of a filter."""

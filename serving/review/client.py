@@ -62,10 +62,9 @@ class _Shown:
     why: str = ""
 
 
-def _creator(catalogue: Catalogue | None, creator_id: str, decision: str, words: Words) -> _Shown:
-    if catalogue is None or creator_id not in catalogue:
+def _creator(full: dict[str, Any] | None, creator_id: str, decision: str, words: Words) -> _Shown:
+    if full is None:
         return _Shown(decision, creator_id)
-    full = catalogue.creator(creator_id)
     row = {name: None if pd.isna(value) else value for name, value in full.items()}
     why = "" if row["authenticity"] is not None else why_not_assessed(full, words)
     return _Shown(decision, creator_id, row, report(full, words), why)
@@ -88,12 +87,10 @@ def _shared(request: Request, view: View, token: str) -> Response:
     if found is None:
         return _gone(view)
     shared, statuses = found
-    shown = [
-        _creator(catalogue, creator_id, name, words)
-        for name in _SHOWN
-        for creator_id, status in statuses.items()
-        if status.name == name
-    ][:_MOST_SHOWN]
+    chosen = [(one, name) for name in _SHOWN for one, status in statuses.items() if status.name == name][:_MOST_SHOWN]
+    there = [] if catalogue is None else [one for one, _ in chosen if one in catalogue]
+    rows = dict(zip(there, catalogue.creators(there) if catalogue else [], strict=True))
+    shown = [_creator(rows.get(one), one, name, words) for one, name in chosen]
     return page(
         view,
         "client.html",

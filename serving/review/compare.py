@@ -49,8 +49,7 @@ def _columns(view: View, loaded: Loaded, catalogue: Catalogue, ids: list[str]) -
     fitted = fit_of(catalogue, reading, np.array(places), loaded.ranker)
     stands_on = grounds(catalogue, reading, fitted, catalogue.shown.of(places), loaded.ranker)
     found = []
-    for number, one in enumerate(ids):
-        row = catalogue.creator(one)
+    for number, row in enumerate(catalogue.creators(ids)):
         found.append(
             {
                 "row": known(row),

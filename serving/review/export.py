@@ -136,11 +136,13 @@ def exported_rows(view: View, catalogue: Catalogue, model: FitModel | None, know
         Where the address cannot be read.
     """
     _, found = list_page(view, catalogue, model, known, most=MOST_EXPORTED)
-    return [_plain(row, catalogue, known) for row in records(found.frame)]
+    of_list, of_catalogue = records(found.frame), catalogue.creators(found.frame["creator_id"].tolist())
+    return [_plain(row, record, catalogue, known) for row, record in zip(of_list, of_catalogue, strict=True)]
 
 
-def _plain(row: Mapping[str, Any], catalogue: Catalogue, decided: Deciding) -> dict[str, Any]:
-    record = catalogue.creator(row["creator_id"])
+def _plain(
+    row: Mapping[str, Any], record: Mapping[str, Any], catalogue: Catalogue, decided: Deciding
+) -> dict[str, Any]:
     reach = catalogue.authentic_followers[catalogue.position(row["creator_id"])]
     beside = {name: record[name] for name in ("role", "growth_28d", "last_post_at")}
     status = decided.status(str(row["creator_id"]))

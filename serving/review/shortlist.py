@@ -107,17 +107,20 @@ def chips_of(view: View, found: Sequence[Read], words: Words) -> list[Chip]:
     return [Chip(say_one(found, field, words), view.also("unread", field)) for field in fields]
 
 
-def shown_row(row: Mapping[str, Any], catalogue: Catalogue, words: Words) -> dict[str, Any]:
-    """A row of a list as pages show it: nothing unknown as a number, and what its record says beside it."""
+def shown_rows(frame: pd.DataFrame, catalogue: Catalogue, words: Words) -> list[dict[str, Any]]:
+    """Rows of a list as pages show them: nothing unknown as a number, and what their records say beside it."""
+    of_list, of_catalogue = records(frame), catalogue.creators(frame["creator_id"].tolist())
+    return [_shown_row(row, record, catalogue, words) for row, record in zip(of_list, of_catalogue, strict=True)]
+
+
+def _shown_row(row: Mapping[str, Any], record: Mapping[str, Any], catalogue: Catalogue, words: Words) -> dict[str, Any]:
     known = {str(name): None if pd.isna(value) else value for name, value in row.items()}
-    creator_id = str(row["creator_id"])
-    record = catalogue.creator(creator_id)
     why = "" if known["authenticity_assessed"] else why_not_assessed(record, words)
     # the cell of authenticity already says why there is none
     said = str(row["reasons"]).split(REASON_SEPARATOR)
     shown = [reason for reason in said if not why or why not in reason]
     beside = {name: None if pd.isna(record[name]) else record[name] for name in ("role", "growth_28d", "last_post_at")}
-    reach = catalogue.authentic_followers[catalogue.position(creator_id)]
+    reach = catalogue.authentic_followers[catalogue.position(record["creator_id"])]
     beside["authentic_followers"] = None if pd.isna(reach) else round(float(reach))
     return known | beside | {"why": why, "shown": shown, "name": known["display_name"] or known["handle"]}
 
@@ -175,7 +178,7 @@ def _board(
     places = np.array([catalogue.position(one) for one in decided], dtype=np.int64)
     reading = read(catalogue, view.brief(), view.paging().unread)
     held = shortlist_of(catalogue, reading.brief, places, view.language, model) if decided else None
-    shown = [shown_row(row, catalogue, words) for row in records(held.frame)] if held else []
+    shown = shown_rows(held.frame, catalogue, words) if held else []
     columns = []
     for name in BOARD:
         own = (
@@ -195,7 +198,7 @@ def _shortlist(
     known = deciding(request)
     reading, found = list_page(view, catalogue, model, known)
     size = reading.brief.k
-    rows = [shown_row(row, catalogue, words) for row in records(found.frame)]
+    rows = shown_rows(found.frame, catalogue, words)
     return page(
         view,
         "shortlist.html",
