@@ -283,8 +283,16 @@ def _read_problems(folder: Path) -> list[str]:
         ("posts.csv", b"creator_id,post_id\na,1\na,1,2\n", "posts.csv: unreadable ("),
         ("posts.csv", b"creator_id,post_id\na,1,2\n", "posts.csv: rows with more fields than the header"),
         ("posts.csv.gz", b"no gzip at all", "posts.csv.gz: unreadable ("),
-        ("posts.csv.gz", gzip.compress(b"creator_id,post_id\n" + b"a,1\n" * 999)[:40], "posts.csv.gz: unreadable ("),
-        ("posts.csv.gz", gzip.compress(b"creator_id")[:10] + b"\x00\xff\xff\xff\xff", "posts.csv.gz: unreadable ("),
+        (
+            "posts.csv.gz",
+            gzip.compress(b"creator_id,post_id\n" + b"a,1\n" * 999, mtime=0)[:40],
+            "posts.csv.gz: unreadable (",
+        ),
+        (
+            "posts.csv.gz",
+            gzip.compress(b"creator_id", mtime=0)[:10] + b"\x00\xff\xff\xff\xff",
+            "posts.csv.gz: unreadable (",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes, words: str) -> None:
