@@ -18,6 +18,7 @@ from training.fit_model import Precedent
 DOUBTED = 0.5
 #: Between the reasons of one creator, in the column `reasons`.
 REASON_SEPARATOR = " · "
+NO_DOUBTS = N_("no signals above the thresholds")
 #: Past work that is named.
 _BRANDS_SHOWN = 3
 #: Signals of `features.match` that are a reason against where they are below a part, and how that is said.
@@ -171,6 +172,21 @@ def _by_work(grounds: Grounds, brand: str, words: Words) -> list[str]:
     return said
 
 
+def doubts(row: Mapping[str, Any], words: Words) -> list[str]:
+    """What lowers a creator's authenticity or leaves it unknown, the most important first; empty where nothing does."""
+    said = _say_evidence(row, words)
+    if np.isnan(row["authenticity"]):
+        said.append(words.say(N_("not assessed: {why}"), why=why_not_assessed(row, words)))
+    if row["authenticity"] < DOUBTED and not _flagged(row):
+        said.insert(0, _say_likeliest(row, words))
+    return said
+
+
+def for_brief(words: Words, grounds: Grounds, wanted: Wanted, brand: str = "") -> list[str]:
+    """What speaks against and for a creator whom a brief asks for, as `reasons` takes it."""
+    return [*_against(grounds, wanted, words), *_by_texts(grounds, words), *_by_work(grounds, brand, words)]
+
+
 def reasons(row: Mapping[str, Any], words: Words, grounds: Grounds, wanted: Wanted, brand: str = "") -> list[str]:
     """Reasons for a creator's place, the most important first.
 
@@ -184,13 +200,5 @@ def reasons(row: Mapping[str, Any], words: Words, grounds: Grounds, wanted: Want
     brand : str
         Name of the brand that asks.
     """
-    said = _say_evidence(row, words)
-    if np.isnan(row["authenticity"]):
-        said.append(words.say(N_("not assessed: {why}"), why=why_not_assessed(row, words)))
-    said += _against(grounds, wanted, words)
-    said += [*_by_texts(grounds, words), *_by_work(grounds, brand, words)]
-    if row["authenticity"] < DOUBTED and not _flagged(row):
-        said.insert(0, _say_likeliest(row, words))
-    if not said:
-        said.append(words.say(N_("no signals above the thresholds")))
-    return said
+    said = [*doubts(row, words), *for_brief(words, grounds, wanted, brand)]
+    return said or [words.say(NO_DOUBTS)]

@@ -42,6 +42,8 @@ _UNIT_WORDS: dict[str, str] = {
     "days": N_("{value} days"),
     "posts a week": N_("{value} posts a week"),
     "log ratio": N_("{value} times"),
+    "log units": N_("{value} times"),
+    "log units a year": N_("{value} times"),
     "robust sd": N_("{value}× the usual spread"),
 }
 #: Below this a percentage is shown with a decimal more.
@@ -172,7 +174,8 @@ class Words:
         unit = _unit(name)
         if unit.startswith("share"):
             return self.percent(value)
-        return self.number(math.exp(value) if unit == "log ratio" else value)
+        # nobody reads logarithms: what they are of is a factor
+        return self.number(math.exp(value) if unit.startswith("log ") else value)
 
     def evidence(self, item: Mapping[str, Any]) -> str:
         """A signal, its value and its typical range."""

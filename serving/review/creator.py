@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -23,7 +23,7 @@ from serving.current import Loaded
 from serving.histories import NoHistoryError
 from serving.limits import RETRY_AFTER
 from serving.ranking import fit_of, grounds, read
-from serving.reasons import reasons, why_not_assessed
+from serving.reasons import NO_DOUBTS, doubts, for_brief, why_not_assessed
 from serving.reports import report, where_to_look
 from serving.review.charts import TABLE_ROWS, Chart, charts_of, size_of
 from serving.review.decide import deciding, disputes
@@ -39,6 +39,7 @@ from serving.review.view import (
     page,
     view_of,
 )
+from serving.schemas import Evidence as Item
 from serving.score_history import told
 from serving.words import Language, Words, words_for
 
@@ -116,13 +117,24 @@ def said_of(subject: Subject, brief_text: str, words: Words) -> dict[str, Any]:
         "where_to_look": where_to_look,
         "strongest": strongest,
         "checked": {item.head: item for item in found.checked},
-        "reasons": reasons(row, words, stands_on, reading.wanted),
+        "signals": by_signal(found.evidence),
+        "doubts": doubts(row, words) or [words.say(NO_DOUBTS)],
+        "for_brief": for_brief(words, stands_on, reading.wanted),
+        "has_brief": bool(brief_text.strip()),
         "fit": None if reading.missing else float(fitted.fit[0]),
         "why": why_not_assessed(row, words) if pd.isna(row["authenticity"]) else "",
         "notice": words.notice(row["model_data"]),
         "simulated": row["model_data"] == "simulated",
         "heads": HEADS,
     }
+
+
+def by_signal(evidence: Sequence[Item]) -> list[tuple[Item, list[str]]]:
+    """Evidence with all the heads that it speaks about: what speaks about several is shown once."""
+    found: dict[str, tuple[Item, list[str]]] = {}
+    for item in evidence:
+        found.setdefault(item.signal, (item, []))[1].append(item.head)
+    return list(found.values())
 
 
 def shown_name(row: dict[str, Any]) -> str:

@@ -163,7 +163,8 @@ def _authenticity(chart: Chart, words: Words, narrow: bool) -> Any:
         for place, count in enumerate(counts)
     ]
     axis = alt.Axis(title=words.say(N_("Authenticity")), format=".0%", tickCount=3 if narrow else 6, grid=False)
-    x = alt.X("from:Q", scale=alt.Scale(domain=[0, 1]), axis=axis)
+    # room on both sides: a line at 0 or 1 would hide on the edge
+    x = alt.X("from:Q", scale=alt.Scale(domain=[-0.03, 1.03], nice=False), axis=axis)
     y = _count_axis(words.say(N_("Creators")), field="count")
     bars = _chart(values).mark_rect(color="#9fc3da", stroke="#ffffff", strokeWidth=1)
     layers: list[Any] = [bars.encode(x=x, x2="to", y=y, y2="base")]
@@ -174,6 +175,11 @@ def _authenticity(chart: Chart, words: Words, narrow: bool) -> Any:
             layers.append(band.encode(x=x, x2="to"))
         rule = _chart([{"from": own}]).mark_rule(color=ORANGE, strokeWidth=2.5)
         layers.append(rule.encode(x=x))
+        # on the side that has room
+        place: dict[str, Any] = {"align": "right", "dx": -6} if own > 0.5 else {"align": "left", "dx": 6}
+        said = _chart([{"from": own, "says": words.say(N_("this creator"))}])
+        name = said.mark_text(color=INK, fontSize=11, y=8, baseline="middle", **place)
+        layers.append(name.encode(x=x, text="says:N"))
     return alt.layer(*layers)
 
 

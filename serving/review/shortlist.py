@@ -34,6 +34,8 @@ _DAYS_SINCE_POST = (7, 30, 90, 365)
 #: Choices of a filter; a longer list is no help to whoever chooses.
 _MOST_CHOICES = 60
 _MOST_ON_BOARD = 100
+#: Reasons that a row of the list has room for; a creator's page gives all.
+_REASONS = 3
 #: Columns of the table: what each sorts by, its title, and whether it holds numbers.
 COLUMNS: tuple[tuple[Sort, str, bool], ...] = (
     ("creator", N_("Creator"), False),
@@ -118,7 +120,7 @@ def _shown_row(row: Mapping[str, Any], record: Mapping[str, Any], catalogue: Cat
     why = "" if known["authenticity_assessed"] else why_not_assessed(record, words)
     # the cell of authenticity already says why there is none
     said = str(row["reasons"]).split(REASON_SEPARATOR)
-    shown = [reason for reason in said if not why or why not in reason]
+    shown = [reason for reason in said if not why or why not in reason][:_REASONS]
     beside = {name: None if pd.isna(record[name]) else record[name] for name in ("role", "growth_28d", "last_post_at")}
     reach = catalogue.authentic_followers[catalogue.position(record["creator_id"])]
     beside["authentic_followers"] = None if pd.isna(reach) else round(float(reach))

@@ -145,7 +145,10 @@
   if (said) tell(said);
 
   const ticked = () => all("input[name=creator][type=checkbox]").filter((one) => one.checked);
-  const count = () => all("[data-ticked]").forEach((one) => { one.value = String(ticked().length); });
+  const count = () => {
+    all("[data-ticked]").forEach((one) => { one.value = String(ticked().length); });
+    bar?.classList.toggle("active", ticked().length > 0);
+  };
   document.addEventListener("change", (event) => {
     if (event.target instanceof HTMLInputElement && event.target.name === "creator") count();
   });
@@ -221,7 +224,7 @@
     c: () => {
       const field = (current?.querySelector("form[data-decide]") || bar || document.querySelector("form[data-decide]"))
         ?.querySelector("textarea[name=comment]");
-      field?.focus();
+      field?.focus({ preventScroll: true }); // its bar comes into sight by itself
       return Boolean(field);
     },
     "?": showKeys,
