@@ -39,7 +39,14 @@ _CONFIG: dict[str, Any] = {
         "tickColor": GREY,
         "labelOverlap": True,
     },
-    "legend": {"labelFontSize": 12, "labelColor": INK, "orient": "top", "title": None, "symbolSize": 90},
+    "legend": {
+        "labelFontSize": 12,
+        "labelColor": INK,
+        "orient": "top",
+        "title": None,
+        "symbolSize": 90,
+        "labelLimit": 320,
+    },
 }
 
 
@@ -149,7 +156,7 @@ def _likes_comments(chart: Chart, words: Words, narrow: bool) -> Any:
     if typical:
         ends = [float(likes.min()), float(max(likes.max(), likes.min() * 1.01))]
         kind = words.say(N_("typical"))
-        for place, rate in enumerate(typical):
+        for place, rate in enumerate(one for one in typical if one > 0):
             line = [{"likes": one, "comments": max(one * rate, 0.5), "kind": kind, "line": place} for one in ends]
             drawn = _chart(line).mark_line(color=GREY, strokeDash=[5, 4], strokeWidth=1.5)
             layers.append(drawn.encode(x=x, y=y))
