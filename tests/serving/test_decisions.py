@@ -101,6 +101,19 @@ def test_every_analyst_has_a_vote_and_the_newest_counts(database: str) -> None:
     assert decisions.counts_of([mine, empty]) == {mine: {"yes": 1, "split": 1}}
 
 
+def test_what_a_vote_answers_is_of_the_creators_concerned_and_counts_all(database: str) -> None:
+    mine = new_list()
+    decisions.vote("ours", mine, "An", {f"c{number}": number for number in range(20)}, "yes")
+    seen = decisions.vote("ours", mine, "Bình", {"c1": 1, "c2": 2}, "no").list.version
+    decisions.vote("ours", mine, "Chi", {"c3": 3}, "maybe")
+    decided = decisions.vote("ours", mine, "An", {"c2": 2}, "no", seen=seen)
+    assert {key: one.name for key, one in decided.statuses.items()} == {"c2": "no", "c3": "split"}
+    assert decided.counts == {"yes": 17, "no": 1, "split": 2}
+    assert decisions.counts_of([mine])[mine] == decided.counts
+    undone = decisions.undo("ours", mine, "Chi")
+    assert ({key: one.name for key, one in undone.statuses.items()}, undone.counts["yes"]) == ({"c3": "yes"}, 18)
+
+
 def test_undo_takes_back_ones_own_last_step_only(database: str) -> None:
     mine = new_list()
     decisions.vote("ours", mine, "An", {"c1": 1}, "maybe")
