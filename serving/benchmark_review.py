@@ -155,14 +155,14 @@ def _measure(client: httpx.Client, ids: list[str]) -> Iterator[Section]:
 
     asked["page, first time"] = each(pages)
     asked["page, again"] = each(pages)
-    charts = [f"{path}/charts/{name}.svg" for path in pages for name in _CHARTS]
+    charts = [f"/charts/{name}.svg/{one}" for one in ids for name in _CHARTS]
     asked["first chart of a process"] = each(charts[:1])
     asked["chart, first time"] = each(charts[1:])
     asked["chart, kept"] = each(charts)
     asked["comparison of ten"] = [
         _timed(partial(client.get, "/compare", params={"creator": ids[:10]})) for _ in range(5)
     ]
-    asked["report as PDF"] = each([f"{path}/report.pdf" for path in pages[:3]])
+    asked["report as PDF"] = each([f"/report.pdf/{one}" for one in ids[:3]])
     rows = {
         name: {
             "median_ms": float(np.median([took for took, _ in times])),

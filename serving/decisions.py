@@ -7,7 +7,6 @@ since the version they looked at.
 
 import re
 import secrets
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
@@ -147,7 +146,9 @@ class Decided:
     votes : tuple of Vote
         Those that were cast or taken back.
     statuses : dict of str to Status
-        Of every creator of the list that has votes, now.
+        Of the creators of `votes` and `since`, now; of those not in it `UNDECIDED`.
+    counts : dict of str to int
+        How many creators of the list have each status, now.
     since : tuple of Vote
         What others voted or took back since the version that was looked at.
     """
@@ -155,6 +156,7 @@ class Decided:
     list: DecisionList
     votes: tuple[Vote, ...]
     statuses: dict[str, Status]
+    counts: dict[StatusName, int]
     since: tuple[Vote, ...]
 
 
@@ -309,7 +311,7 @@ def list_of(tenant: str, list_id: str) -> DecisionList:
     UnknownListError
     serving.store.StoreError
     """
-    with store.connection() as one:
+    with store.reading() as one:
         return _list(one, tenant, list_id)
 
 
@@ -322,7 +324,7 @@ def lists_of(tenant: str, most: int = 200) -> list[DecisionList]:
     """
     order = store.lists.c.created_at.desc(), store.lists.c.id
     wanted = _columns(store.lists, DecisionList).where(store.lists.c.tenant == tenant).order_by(*order).limit(most)
-    with store.connection() as one:
+    with store.reading() as one:
         return [DecisionList(*row) for row in one.execute(wanted)]
 
 
@@ -374,18 +376,18 @@ def _standing(votes: Iterable[Vote]) -> dict[str, Status]:
 
 
 def _status(votes: tuple[Vote, ...]) -> Status:
-    return Status(_name({vote.decision for vote in votes}), votes)
+    first, *others = {vote.decision for vote in votes}
+    return Status("split" if others else first, votes)
 
 
-def _name(said: Iterable[StatusName]) -> StatusName:
-    """Status of what the analysts who voted said."""
-    first, *others = said
-    return "split" if others else first
-
-
-def _votes(one: sa.Connection, list_ids: sa.Select[Any] | Sequence[str]) -> list[Vote]:
-    wanted = _columns(store.votes, Vote).where(store.votes.c.list_id.in_(list_ids)).order_by(store.votes.c.id)
+def _votes(one: sa.Connection, which: sa.ColumnElement[bool]) -> list[Vote]:
+    wanted = _columns(store.votes, Vote).where(which).order_by(store.votes.c.id)
     return [Vote(*row) for row in one.execute(wanted)]
+
+
+def _of(list_id: str) -> sa.ColumnElement[bool]:
+    """Votes of a list."""
+    return store.votes.c.list_id == list_id
 
 
 def _by_list(votes: Iterable[Vote]) -> dict[str, dict[str, Status]]:
@@ -395,15 +397,32 @@ def _by_list(votes: Iterable[Vote]) -> dict[str, dict[str, Status]]:
     return {list_id: _standing(own) for list_id, own in of_list.items()}
 
 
-def _since(votes: Iterable[Vote], seen: int | None, analyst: str) -> tuple[Vote, ...]:
+def _since(seen: int | None, analyst: str) -> sa.ColumnElement[bool]:
+    """Votes that others cast or took back since a version."""
     if seen is None:
-        return ()
-    return tuple(
-        vote
-        for vote in votes
-        if vote.analyst != analyst
-        and (vote.version > seen if vote.undone_version is None else vote.undone_version > seen >= vote.version)
+        return sa.false()
+    votes = store.votes.c
+    cast = votes.undone_version.is_(None) & (votes.version > seen)
+    taken_back = (votes.undone_version > seen) & (votes.version <= seen)
+    return (votes.analyst != analyst) & (cast | taken_back)
+
+
+def _counts(one: sa.Connection, list_ids: Sequence[str]) -> dict[str, dict[StatusName, int]]:
+    votes = store.votes.c
+    newest = (
+        sa.select(sa.func.max(votes.id))
+        .where(votes.list_id.in_(list_ids), votes.undone_at.is_(None))
+        .group_by(votes.list_id, votes.creator_id, votes.analyst)
     )
+    least, most = sa.func.min(votes.decision), sa.func.max(votes.decision)
+    status = sa.case((least == most, least), else_="split").label("status")
+    creators = sa.select(votes.list_id, status).where(votes.id.in_(newest)).group_by(votes.list_id, votes.creator_id)
+    each = creators.subquery().c
+    counted: dict[str, dict[StatusName, int]] = {}
+    wanted = sa.select(each.list_id, each.status, sa.func.count()).group_by(each.list_id, each.status)
+    for list_id, name, count in one.execute(wanted):
+        counted.setdefault(list_id, {})[name] = count
+    return {list_id: in_order(counts) for list_id, counts in counted.items()}
 
 
 def check_vote(creators: Mapping[str, int | None], decision: str, reason: str, comment: str) -> tuple[str, str]:
@@ -493,9 +512,12 @@ def undo(tenant: str, list_id: str, analyst: str, *, seen: int | None = None) ->
 
 
 def _decided(one: sa.Connection, found: DecisionList, batch: str, seen: int | None, analyst: str) -> Decided:
-    every = _votes(one, [found.id])
-    own = tuple(vote for vote in every if vote.batch == batch)
-    return Decided(found, own, _standing(every), _since(every, seen, analyst))
+    # others wait for this: what it reads is as long as what was decided, not as the list
+    own, others = _of(found.id) & (store.votes.c.batch == batch), _of(found.id) & _since(seen, analyst)
+    concerned = sa.select(store.votes.c.creator_id).where(own | others).correlate(None)
+    statuses = _standing(_votes(one, _of(found.id) & store.votes.c.creator_id.in_(concerned)))
+    counts = _counts(one, [found.id]).get(found.id, {})
+    return Decided(found, tuple(_votes(one, own)), statuses, counts, tuple(_votes(one, others)))
 
 
 def statuses_of(list_id: str) -> dict[str, Status]:
@@ -505,8 +527,8 @@ def statuses_of(list_id: str) -> dict[str, Status]:
     ------
     serving.store.StoreError
     """
-    with store.connection() as one:
-        return _standing(_votes(one, [list_id]))
+    with store.reading() as one:
+        return _standing(_votes(one, _of(list_id)))
 
 
 def counts_of(list_ids: Sequence[str]) -> dict[str, dict[StatusName, int]]:
@@ -516,18 +538,8 @@ def counts_of(list_ids: Sequence[str]) -> dict[str, dict[StatusName, int]]:
     ------
     serving.store.StoreError
     """
-    standing = store.votes.c.list_id.in_(list_ids) & store.votes.c.undone_at.is_(None)
-    columns = (store.votes.c.list_id, store.votes.c.creator_id, store.votes.c.analyst, store.votes.c.decision)
-    newest: dict[tuple[str, str], dict[str, StatusName]] = {}
-    with store.connection() as one:
-        for list_id, creator_id, analyst, decision in one.execute(
-            sa.select(*columns).where(standing).order_by(store.votes.c.id)
-        ):
-            newest.setdefault((list_id, creator_id), {})[analyst] = decision
-    counted: dict[str, Counter[StatusName]] = {}
-    for (list_id, _), own in newest.items():
-        counted.setdefault(list_id, Counter())[_name(set(own.values()))] += 1
-    return {list_id: in_order(counts) for list_id, counts in counted.items()}
+    with store.reading() as one:
+        return _counts(one, list_ids)
 
 
 def in_order(counts: Mapping[StatusName, int]) -> dict[StatusName, int]:
@@ -544,7 +556,7 @@ def log_of(list_id: str, most: int = 1_000) -> list[Vote]:
     """
     order = store.votes.c.id.desc()
     wanted = _columns(store.votes, Vote).where(store.votes.c.list_id == list_id).order_by(order).limit(most)
-    with store.connection() as one:
+    with store.reading() as one:
         return [Vote(*row) for row in one.execute(wanted)]
 
 
@@ -555,8 +567,8 @@ def since(list_id: str, seen: int, analyst: str) -> tuple[Vote, ...]:
     ------
     serving.store.StoreError
     """
-    with store.connection() as one:
-        return _since(_votes(one, [list_id]), seen, analyst)
+    with store.reading() as one:
+        return tuple(_votes(one, _of(list_id) & _since(seen, analyst)))
 
 
 def decision_rows(tenant: str | None = None) -> list[dict[str, Any]]:
@@ -567,10 +579,10 @@ def decision_rows(tenant: str | None = None) -> list[dict[str, Any]]:
     serving.store.StoreError
     """
     ours = sa.true() if tenant is None else store.lists.c.tenant == tenant
-    with store.connection() as one:
+    with store.reading() as one:
         lists = one.execute(sa.select(store.lists.c.id, store.lists.c.brand_id, store.lists.c.name).where(ours))
         brands = {row.id: row.brand_id or row.name for row in lists}
-        statuses = _by_list(_votes(one, sa.select(store.lists.c.id).where(ours)))
+        statuses = _by_list(_votes(one, store.votes.c.list_id.in_(sa.select(store.lists.c.id).where(ours))))
     standing = [vote for one_list in statuses.values() for status in one_list.values() for vote in status.votes]
     return [
         {
@@ -615,7 +627,7 @@ def links_of(list_id: str) -> list[Link]:
     """
     order = store.client_links.c.created_at.desc(), store.client_links.c.id
     wanted = _columns(store.client_links, Link).where(store.client_links.c.list_id == list_id).order_by(*order)
-    with store.connection() as one:
+    with store.reading() as one:
         return [Link(*row) for row in one.execute(wanted)]
 
 
@@ -643,13 +655,13 @@ def shared_list(link_id: str, list_id: str) -> tuple[DecisionList, dict[str, Sta
     serving.store.StoreError
     """
     its = (store.client_links.c.id == link_id) & (store.client_links.c.list_id == list_id)
-    with store.connection() as one:
+    with store.reading() as one:
         row = one.execute(_columns(store.client_links, Link).where(its)).first()
         if row is None or not Link(*row).holds(store.now()):
             return None
         shown = _columns(store.lists, DecisionList).where(store.lists.c.id == list_id, store.lists.c.stage == "client")
         found = one.execute(shown).first()
-        return None if found is None else (DecisionList(*found), _standing(_votes(one, [list_id])))
+        return None if found is None else (DecisionList(*found), _standing(_votes(one, _of(list_id))))
 
 
 def enter_dispute(tenant: str, creator_id: str, said_by: str, text: str, who: str) -> Dispute:
@@ -708,5 +720,5 @@ def disputes_of(tenant: str, creator_id: str) -> list[Dispute]:
     """
     its = (store.disputes.c.tenant == tenant) & (store.disputes.c.creator_id == creator_id)
     wanted = _columns(store.disputes, Dispute).where(its).order_by(store.disputes.c.at.desc(), store.disputes.c.id)
-    with store.connection() as one:
+    with store.reading() as one:
         return [Dispute(*row) for row in one.execute(wanted)]

@@ -146,7 +146,7 @@ def list_jobs(tenant: str) -> JobsResponse:
     ------
     serving.store.StoreError
     """
-    with store.connection() as one:
+    with store.reading() as one:
         return JobsResponse(jobs=_read(one, tenant))
 
 
@@ -159,7 +159,7 @@ def show_job(tenant: str, job_id: str) -> JobResponse:
         Also where it is another tenant's.
     serving.store.StoreError
     """
-    with store.connection() as one:
+    with store.reading() as one:
         found = _read(one, tenant, [job_id])
     if not found:
         raise UnknownJobError
@@ -178,13 +178,13 @@ def result(tenant: str, job_id: str) -> Iterator[bytes]:
     """
     if show_job(tenant, job_id).state != "done":
         raise JobNotDoneError
-    with store.connection() as one:
+    with store.reading() as one:
         count = one.execute(sa.select(sa.func.count()).where(_parts.c.job_id == job_id)).scalar_one()
     return (_lines(job_id, number) for number in range(count))
 
 
 def _lines(job_id: str, number: int) -> bytes:
-    with store.connection() as one:
+    with store.reading() as one:
         lines = one.execute(sa.select(_parts.c.lines).where(_is(job_id, number))).scalar_one_or_none()
     if lines is None:
         raise UnknownJobError

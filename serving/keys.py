@@ -82,7 +82,7 @@ def list_keys() -> list[Key]:
     ------
     serving.store.StoreError
     """
-    with store.connection() as one:
+    with store.reading() as one:
         rows = one.execute(sa.select(store.keys).order_by(store.keys.c.created_at, store.keys.c.id)).mappings().all()
     return [Key(**{**row, "scopes": frozenset(row["scopes"].split(","))}) for row in rows]
 

@@ -78,7 +78,8 @@ def page_of(
         Of the brief, by `serving.ranking.read`.
     sort : Sort
     rising : bool
-        Smallest first; what is unknown stands last both ways. `score` falls always.
+        Smallest first; what is unknown stands last both ways. `score` falls always, and `fit` is the same list from its
+        end.
     start, size : int
         Places before the page, and on it.
     among : ndarray of bool, shape (len(catalogue),), optional
@@ -107,7 +108,12 @@ def page_of(
             if reading.missing
             else catalogue.profiles.similarities(reading.vector)[candidates].astype(np.float64)
         )
-        places = _by_fit(catalogue, reading, candidates, likeness, sort, start, stop, model, rising=rising)
+        if rising and sort == "fit":
+            count = len(candidates)
+            first, last = max(count - stop, 0), max(count - start, 0)
+            places = _by_fit(catalogue, reading, candidates, likeness, sort, first, last, model)[::-1]
+        else:
+            places = _by_fit(catalogue, reading, candidates, likeness, sort, start, stop, model)
     else:
         keys = status if sort == "status" else catalogue.sort_keys(sort)
         if keys is None:
@@ -139,16 +145,12 @@ def _by_fit(
     start: int,
     stop: int,
     model: FitModel | None,
-    *,
-    rising: bool,
 ) -> np.ndarray:
-    """Places among the candidates of one page by fit × authenticity, or by fit."""
+    """Places among the candidates of one page by fit × authenticity, or by fit, the highest first."""
     authentic = catalogue.assumed_authenticity[candidates]
     weight = authentic if sort == "score" else np.ones(len(candidates))
-    if rising and sort == "fit":
-        return slice_of(-likeness, authentic, start, stop)
     first = order(likeness, weight, RETRIEVED)
-    found = []
+    found = [first[:0]]
     if start < len(first):
         fitted: Fitted = fit_of(catalogue, reading, candidates[first], model)
         known = np.ones(len(first)) if reading.missing else fitted.fit

@@ -9,7 +9,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -30,6 +30,8 @@ _LOCKED_SECONDS, _STATEMENT_SECONDS = 5, 20
 _INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 #: Where a connection keeps which file it opened.
 _FILE = "realreach_file"
+#: The option of a connection that says that it only reads.
+_READS = "realreach_reads"
 metadata = sa.MetaData()
 keys = sa.Table(
     "api_keys",
@@ -227,8 +229,10 @@ def _engine(address: str) -> sa.Engine:
 
     @sa.event.listens_for(engine, "begin")
     def _begin(one: sa.Connection) -> None:
+        reads = bool(one.get_execution_options().get(_READS))
+        one.exec_driver_sql(f"pragma query_only = {int(reads)}")
         # who reads first and then writes would otherwise be refused, not made to wait, where another has written since
-        one.exec_driver_sql("begin immediate")
+        one.exec_driver_sql("begin" if reads else "begin immediate")
 
     return engine
 
@@ -242,7 +246,16 @@ def _prepared(address: str) -> sa.Engine:
 
 
 @contextmanager
-def connection() -> Iterator[sa.Connection]:
+def _transaction(**options: Any) -> Iterator[sa.Connection]:
+    try:
+        with _prepared(url()).connect() as one, one.execution_options(**options).begin():
+            yield one
+    except (SQLAlchemyError, OSError) as error:
+        said = str(error.orig if isinstance(error, sa.exc.DBAPIError) else error)
+        raise StoreError(f"the database cannot be used: {said.splitlines()[0]}") from error
+
+
+def connection() -> AbstractContextManager[sa.Connection]:
     """A transaction: all of it is written, or nothing.
 
     Raises
@@ -250,12 +263,18 @@ def connection() -> Iterator[sa.Connection]:
     StoreError
         Where the database is locked, full or gone.
     """
-    try:
-        with _prepared(url()).begin() as one:
-            yield one
-    except (SQLAlchemyError, OSError) as error:
-        said = str(error.orig if isinstance(error, sa.exc.DBAPIError) else error)
-        raise StoreError(f"the database cannot be used: {said.splitlines()[0]}") from error
+    return _transaction()
+
+
+def reading() -> AbstractContextManager[sa.Connection]:
+    """A transaction that writes nothing: nobody who writes waits for it, and it waits for nobody.
+
+    Raises
+    ------
+    StoreError
+        Where the database is gone, or something is to be written.
+    """
+    return _transaction(**{_READS: True, "postgresql_readonly": True})
 
 
 def now() -> datetime:
@@ -281,15 +300,15 @@ def signing_secret(name: str) -> str:
     ------
     StoreError
     """
-    return _signing_secret(name, url())
-
-
-@cache
-def _signing_secret(name: str, _: str) -> str:
-    mine = signing_secrets.c.name == name
-    with connection() as one:
-        insert_new(one, signing_secrets, {"name": name, "secret": secrets.token_urlsafe(32), "created_at": now()})
-        return str(one.execute(sa.select(signing_secrets.c.secret).where(mine)).scalar_one())
+    # read each time: another database may have been put in the place of this one
+    wanted = sa.select(signing_secrets.c.secret).where(signing_secrets.c.name == name)
+    with reading() as one:
+        known = one.execute(wanted).scalar()
+    if known is None:
+        with connection() as one:
+            insert_new(one, signing_secrets, {"name": name, "secret": secrets.token_urlsafe(32), "created_at": now()})
+            known = one.execute(wanted).scalar_one()
+    return str(known)
 
 
 def count_uses(requests: Mapping[str, int], day: date) -> dict[str, int]:
@@ -299,7 +318,7 @@ def count_uses(requests: Mapping[str, int], day: date) -> dict[str, int]:
     ------
     StoreError
     """
-    with connection() as one:
+    with connection() if requests else reading() as one:
         for key_id, more in requests.items():
             insert: Any = _INSERT[one.dialect.name](uses).values(key_id=key_id, day=day, requests=more)
             one.execute(

@@ -51,7 +51,7 @@ def write_once(tenant: str, path: str, key: str, body: bytes, write: Callable[[s
         if not isinstance(error.__cause__, IntegrityError):
             raise
         # the same write was being made at the same moment: this one was undone
-        with store.connection() as one:
+        with store.reading() as one:
             known = one.execute(sa.select(store.answered).where(where)).one()
     if known.digest != digest:
         raise OtherBodyError
@@ -89,7 +89,7 @@ def feedback_tables(tenant: str | None = None) -> dict[str, pd.DataFrame]:
     wanted = sa.select(store.feedback).order_by(store.feedback.c.id)
     if tenant is not None:
         wanted = wanted.where(store.feedback.c.tenant == tenant)
-    with store.connection() as one:
+    with store.reading() as one:
         rows = one.execute(wanted).all()
     decided = {"decisions": decision_rows(tenant)}
     tables = {}

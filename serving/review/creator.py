@@ -264,6 +264,6 @@ async def show_chart(request: Request) -> Response:
 
 
 ROUTES = [
-    Route("/creators/{creator_id:path}/charts/{name}.{kind:str}", show_chart),
+    Route("/charts/{name}.{kind}/{creator_id:path}", show_chart),
     Route("/creators/{creator_id:path}", show_creator),
 ]

@@ -126,7 +126,7 @@ class Deciding:
     @property
     def counts(self) -> dict[StatusName, int]:
         """How many creators of the list have each status, those without votes left out."""
-        return _counts(self.statuses)
+        return decisions.in_order(Counter(status.name for status in self.statuses.values()))
 
     @property
     def analysts(self) -> list[str]:
@@ -136,10 +136,6 @@ class Deciding:
     def word(self, name: str) -> str:
         """Message that says a status or a stage."""
         return STATUS_WORDS.get(name) or STAGE_WORDS[name]
-
-
-def _counts(statuses: dict[str, Status]) -> dict[StatusName, int]:
-    return decisions.in_order(Counter(status.name for status in statuses.values()))
 
 
 def _name_of(catalogue: Catalogue | None, creator_id: str) -> str:
@@ -307,7 +303,7 @@ def _told(request: Request, form: FormData, decided: Decided, said: str) -> _Don
         mine = status.of(analyst.name)
         statuses[creator_id] = {"status": status.name, "mine": mine, "html": bytes(drawn.body).decode()}
     news = _news(decided.since, catalogue, words)
-    counts = {name: words.count(count) for name, count in _counts(decided.statuses).items()}
+    counts = {name: words.count(count) for name, count in decided.counts.items()}
     one = decided.votes[0].creator_id if len(decided.votes) == 1 else ""
     who = _name_of(catalogue, one) if one else words.say(N_("{count} creators"), count=words.count(len(decided.votes)))
     return _Done(
@@ -458,7 +454,8 @@ def _list_page(request: Request, view: View, list_id: str) -> Response:
     words = words_for(view.language)
     try:
         here = decisions.list_of(known.analyst.tenant, list_id)
-        statuses, log, links = decisions.statuses_of(list_id), decisions.log_of(list_id), decisions.links_of(list_id)
+        counts = decisions.counts_of([list_id]).get(list_id, {})
+        log, links = decisions.log_of(list_id), decisions.links_of(list_id)
         home = f"{request.url.scheme}://{request.url.netloc}{view.root}"
         shared = [(link, f"{home}{share_path(link)}") for link in links]
     except UnknownListError:
@@ -472,7 +469,7 @@ def _list_page(request: Request, view: View, list_id: str) -> Response:
         path=f"/lists/{quote(list_id, safe='')}",
         deciding=known,
         here=here,
-        counts=_counts(statuses),
+        counts=counts,
         log=log,
         name_of=partial(_name_of, catalogue),
         links=shared,

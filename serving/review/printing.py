@@ -55,8 +55,6 @@ def _report(view: View, subject: Subject) -> HTMLResponse:
     return page(
         view,
         "report.html",
-        path=f"{creator_path(subject.row['creator_id'])}/report",
-        own_path=creator_path(subject.row["creator_id"]),
         charts=[charts[name] for name in _CHARTS if name in charts][:_MOST_CHARTS],
         size_of=size_of,
         most_evidence=_EVIDENCE,
@@ -74,12 +72,11 @@ def _own(url: str, view: View, subject: Subject, keeper: Keeper) -> tuple[bytes,
     """
     address = urlsplit(url)
     place = address.path.removeprefix(view.root)
-    charts = f"{creator_path(subject.row['creator_id'])}/charts/"
     if f"{address.scheme}://{address.netloc}" == _NOWHERE:
         if place == "/static/report.css":
             return (_STATIC / "report.css").read_bytes(), "text/css"
-        if place.startswith(charts) and place.endswith(".svg"):
-            name = place.removeprefix(charts).removesuffix(".svg")
+        name = place.removeprefix("/charts/").partition(".svg/")[0]
+        if place == creator_path(subject.row["creator_id"], f"charts/{name}.svg"):
             return svg_of(subject, keeper, name, view.language).encode(), "image/svg+xml"
     raise OutsideError(f"a report refers to nothing but its own charts, and not to {url[:100]}")
 
@@ -167,6 +164,6 @@ async def show_pdf(request: Request) -> Response:
 
 
 ROUTES = [
-    Route("/creators/{creator_id:path}/report", show_report),
-    Route("/creators/{creator_id:path}/report.pdf", show_pdf),
+    Route("/report/{creator_id:path}", show_report),
+    Route("/report.pdf/{creator_id:path}", show_pdf),
 ]

@@ -73,9 +73,9 @@ _WHOLE = ("followers_min", "followers_max", "last_post_within", "k")
 _DECIMAL = ("min_authenticity", "price_max")
 
 
-def creator_path(creator_id: str) -> str:
-    """Path of a creator's page inside the app."""
-    return f"/creators/{quote(creator_id, safe='')}"
+def creator_path(creator_id: str, what: str = "creators") -> str:
+    """Path of a creator's page in the app, or of what else there is of it; ids may hold slashes and come last."""
+    return f"/{what}/{quote(creator_id, safe='')}"
 
 
 class _FormBrief(Brief):
@@ -142,9 +142,9 @@ class View:
         encoded = urlencode([*state, *((name, value) for name, value in changes.items() if value)], doseq=True)
         return f"{self.root}{path}?{encoded}" if encoded else f"{self.root}{path}"
 
-    def creator(self, creator_id: str) -> str:
-        """Address of a creator's page."""
-        return self.link(creator_path(creator_id))
+    def creator(self, creator_id: str, what: str = "creators") -> str:
+        """Address of a creator's page, or of what else there is of it."""
+        return self.link(creator_path(creator_id, what))
 
     def brief(self) -> Brief:
         """The brief and filters of the address.
@@ -232,6 +232,7 @@ def _environment(language: Language) -> Environment:
     )
     environment.install_gettext_translations(words.translations, newstyle=True)  # type: ignore[attr-defined]
     environment.globals |= {"words": words, "languages": LANGUAGES, "N_": N_, "named": partial(name_in_words, words)}
+    environment.globals["creator_path"] = creator_path
     environment.globals["layout_words"] = {name: words.say(said) for name, said in _LAYOUT_WORDS.items()}
     return environment
 

@@ -548,7 +548,6 @@ def test_two_analysts_on_postgresql(app: ASGIApp, cluster: Any, monkeypatch: pyt
     with store.connection() as one:
         for table in reversed(store.metadata.sorted_tables):
             one.execute(table.delete())
-    store._signing_secret.cache_clear()
     an, binh = browser(app), browser(app, "Bình")
     address = vote(an, "/review/?brief=serum", "yes 1 an").headers["location"]
     loaded = fields(binh.get(address).text)

@@ -101,6 +101,19 @@ def test_every_analyst_has_a_vote_and_the_newest_counts(database: str) -> None:
     assert decisions.counts_of([mine, empty]) == {mine: {"yes": 1, "split": 1}}
 
 
+def test_what_a_vote_answers_is_of_the_creators_concerned_and_counts_all(database: str) -> None:
+    mine = new_list()
+    decisions.vote("ours", mine, "An", {f"c{number}": number for number in range(20)}, "yes")
+    seen = decisions.vote("ours", mine, "Bình", {"c1": 1, "c2": 2}, "no").list.version
+    decisions.vote("ours", mine, "Chi", {"c3": 3}, "maybe")
+    decided = decisions.vote("ours", mine, "An", {"c2": 2}, "no", seen=seen)
+    assert {key: one.name for key, one in decided.statuses.items()} == {"c2": "no", "c3": "split"}
+    assert decided.counts == {"yes": 17, "no": 1, "split": 2}
+    assert decisions.counts_of([mine])[mine] == decided.counts
+    undone = decisions.undo("ours", mine, "Chi")
+    assert ({key: one.name for key, one in undone.statuses.items()}, undone.counts["yes"]) == ({"c3": "yes"}, 18)
+
+
 def test_undo_takes_back_ones_own_last_step_only(database: str) -> None:
     mine = new_list()
     decisions.vote("ours", mine, "An", {"c1": 1}, "maybe")
@@ -271,10 +284,30 @@ def test_every_change_is_in_the_audit_log(database: str) -> None:
 
 def test_secrets_are_made_once_for_all(database: str) -> None:
     with ThreadPoolExecutor(4) as pool:
-        made = set(pool.map(lambda _: store._signing_secret.__wrapped__("form", database), range(8)))
+        made = set(pool.map(lambda _: store.signing_secret("form"), range(8)))
     assert len(made) == 1
     assert len(made.pop()) >= 40
     assert store.signing_secret("form") != store.signing_secret("link")
+
+
+def test_another_database_in_the_same_place_signs_with_its_own_secret(database: str) -> None:
+    mine = store.signing_secret("form")
+    with store.connection() as one:  # as a backup does that is put back
+        one.execute(store.signing_secrets.update().values(secret=mine[::-1]))
+    assert store.signing_secret("form") == mine[::-1]
+
+
+def test_a_file_that_is_put_in_the_place_of_the_database_signs_with_its_own_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    for name in ("used", "other"):
+        monkeypatch.setenv("REALREACH_DATABASE", f"sqlite:///{tmp_path / name}.db")
+        made.append(store.signing_secret("form"))
+        store._engine(store.url()).dispose()  # which leaves one whole file
+    (tmp_path / "used.db").rename(tmp_path / "other.db")
+    assert store.signing_secret("form") == made[0] != made[1]
+    store._engine(store.url()).dispose()
 
 
 def test_votes_that_stand_become_decisions_that_training_reads(database: str) -> None:

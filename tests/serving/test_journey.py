@@ -173,7 +173,7 @@ def test_pages_fit_their_width_and_weigh_little(browser: Any, reviewed_url: str,
         "/review/?as=cards&sort=followers",
         f"/review/creators/{last}?brief=serum",
         f"/review/compare?creator={first}&creator={last}",
-        f"/review/creators/{last}/report",
+        f"/review/report/{last}",
         "/review/lists",
     ):
         weights.clear()

@@ -1,16 +1,19 @@
 """Pages of a list hold what the whole list holds at their places, however it is sorted."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving import paging
 from serving.briefs import Brief
 from serving.catalogue import Catalogue, Filters
 from serving.paging import SORTS, page_of, position_keys, slice_of
-from serving.ranking import order, read, shortlist
+from serving.ranking import Fitted, order, read, shortlist
 
 VALUES = st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0, -3.0, np.nan]), min_size=1, max_size=40)
 
@@ -52,6 +55,35 @@ def test_pages_put_together_are_the_whole_list_once(
     ]
     pd.testing.assert_frame_equal(pd.concat(pages, ignore_index=True), whole)
     assert page_of(many, reading, sort=sort, rising=rising, start=len(many), size=35).frame.empty
+
+
+@pytest.mark.parametrize("text", ["serum da dầu, review mỹ phẩm", ""])
+@pytest.mark.parametrize("ranked", [1, 7, 40, 1_000])
+def test_the_least_fit_first_is_the_list_of_the_best_fit_from_its_end(
+    many: Catalogue, monkeypatch: pytest.MonkeyPatch, text: str, ranked: int
+) -> None:
+    # a learned fit ranks otherwise than likeness does
+    original = paging.fit_of
+
+    def other_fit(*args: Any) -> Fitted:
+        fitted = original(*args)
+        return replace(fitted, fit=(fitted.rows * 7_919 % 101) / 101)
+
+    monkeypatch.setattr(paging, "fit_of", other_fit)
+    monkeypatch.setattr(paging, "RETRIEVED", ranked)
+    reading = read(many, Brief(text=text))
+    falling = page_of(many, reading, sort="fit", size=len(many)).frame["creator_id"].tolist()
+
+    @settings(max_examples=20, deadline=None)
+    @given(start=st.integers(0, len(many) + 5), size=st.integers(1, 60))
+    def every_page(start: int, size: int) -> None:
+        found = page_of(many, reading, sort="fit", rising=True, start=start, size=size).frame
+        assert found["creator_id"].tolist() == falling[::-1][start : start + size]
+        assert found["rank"].tolist() == list(range(start + 1, start + 1 + len(found)))
+
+    every_page()
+    nobody = read(many, Brief(text=text, followers_min=10**9))
+    assert page_of(many, nobody, sort="fit", rising=True).frame.empty
 
 
 def test_the_first_page_is_the_shortlist(many: Catalogue) -> None:

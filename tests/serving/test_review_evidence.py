@@ -1,9 +1,11 @@
 import json
+import re
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 import numpy as np
@@ -217,7 +219,7 @@ def test_the_page_shows_the_evidence_in_both_languages(client: TestClient) -> No
 
 def test_a_chart_is_svg_that_is_kept_and_refers_to_nothing(client: TestClient) -> None:
     for language, month in (("en", "Dec"), ("vi", "/12")):
-        answer = client.get(f"/review/creators/binh/charts/followers.svg?lang={language}")
+        answer = client.get(f"/review/charts/followers.svg/binh?lang={language}")
         assert answer.headers["content-type"] == "image/svg+xml"
         root = ElementTree.fromstring(answer.text)  # noqa: S314 - our own
         said = " ".join(root.itertext())
@@ -228,16 +230,36 @@ def test_a_chart_is_svg_that_is_kept_and_refers_to_nothing(client: TestClient) -
         assert again.status_code == 304
         assert not again.content
     assert "private" in answer.headers["cache-control"]
-    narrow = client.get("/review/creators/binh/charts/followers.svg?narrow=1")
+    narrow = client.get("/review/charts/followers.svg/binh?narrow=1")
     assert ElementTree.fromstring(narrow.text).attrib["width"] == "340"  # noqa: S314
     for name in ("engagement", "likes-comments", "authenticity", "overlap"):
-        assert client.get(f"/review/creators/binh/charts/{name}.svg").status_code == 200
-    for path in ("binh/charts/nothing.svg", "nobody/charts/followers.svg", "chi/charts/followers.svg"):
-        assert client.get(f"/review/creators/{path}").status_code == 404
+        assert client.get(f"/review/charts/{name}.svg/binh").status_code == 200
+    for path in ("nothing.svg/binh", "followers.svg/nobody", "followers.svg/chi"):
+        assert client.get(f"/review/charts/{path}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "creator_id", ["x/report", "x/report.pdf", "x/charts/followers.svg", "report/x", "/x/", "a?b#c"]
+)
+def test_whatever_an_id_ends_in_its_page_report_and_charts_are_its_own(
+    frame: pd.DataFrame, tables: Path, creator_id: str
+) -> None:
+    renamed = frame.assign(creator_id=frame["creator_id"].replace({"binh": creator_id, "an": "x"}))
+    client = TestClient(make_review_app(Current(Loaded(catalogue=Catalogue.of(renamed)))))
+    name = frame.loc[frame["creator_id"] == "binh", "display_name"].item()
+    address, links = f"/creators/{quote(creator_id, safe='')}", dict[str, str]()
+    for here in (address, f"/report/{quote(creator_id, safe='')}"):
+        html = client.get(here).text
+        assert f">{name}</bdi>" in html
+        links |= {what: unescape(link) for link, what in re.findall(r'(?:href|src)="(/([a-z.]+)/[^"]+)"', html)}
+    assert links["creators"] == address
+    assert client.get(links["charts"]).status_code == 200
+    pytest.importorskip("weasyprint", exc_type=OSError)
+    assert client.get(links["report.pdf"]).content.startswith(b"%PDF-")
 
 
 def test_the_rows_of_a_chart_as_csv_hold_no_formula(client: TestClient) -> None:
-    text = client.get("/review/creators/binh/charts/followers.csv").text
+    text = client.get("/review/charts/followers.csv/binh").text
     assert text.splitlines()[0] == "Day,Followers,Marked"
     assert "2025-12-29T00:00:00Z,1820,True" in text
 
@@ -253,7 +275,7 @@ def test_without_tables_the_page_says_how_to_name_them(client: TestClient, monke
 
 
 def test_what_people_write_is_harmless_everywhere(client: TestClient) -> None:
-    for path in ("creators/em", "creators/em/report", "compare?creator=em&creator=binh"):
+    for path in ("creators/em", "report/em", "compare?creator=em&creator=binh"):
         for language in ("en", "vi"):
             answer = client.get(f"/review/{path}", params={"lang": language} if "?" not in path else None)
             assert answer.status_code == 200
@@ -265,10 +287,10 @@ def test_what_people_write_is_harmless_everywhere(client: TestClient) -> None:
     assert '<bdi dir="auto">&lt;script&gt;alert' in page
     assert '<details class="long">' in page
     for name in ("followers", "engagement", "likes-comments", "authenticity", "overlap"):
-        ElementTree.fromstring(client.get(f"/review/creators/em/charts/{name}.svg").text)  # noqa: S314
+        ElementTree.fromstring(client.get(f"/review/charts/{name}.svg/em").text)  # noqa: S314
         assert not [
             cell
-            for line in client.get(f"/review/creators/em/charts/{name}.csv").text.splitlines()
+            for line in client.get(f"/review/charts/{name}.csv/em").text.splitlines()
             for cell in line.split(",")
             if cell.startswith(("=", "+", "@"))
         ]
@@ -320,7 +342,7 @@ def test_the_report_is_one_page_in_vietnamese(
         return laid_out[-1]
 
     monkeypatch.setattr(weasyprint.HTML, "render", note)
-    answer = client.get(f"/review/creators/{creator}/report.pdf?lang=vi")
+    answer = client.get(f"/review/report.pdf/{creator}?lang=vi")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/pdf"
     assert answer.content.startswith(b"%PDF-")
@@ -356,7 +378,7 @@ def test_only_its_own_charts_and_style_are_a_reports_own(client: TestClient, cat
         "file:///etc/passwd",
         "http://report.invalid/review/static/report.css",
         "https://report.invalid/review/static/../app.py",
-        "https://report.invalid/review/creators/em/charts/followers.svg",
+        "https://report.invalid/review/charts/followers.svg/em",
         "data:text/css,x",
     ):
         with pytest.raises(OutsideError):
@@ -370,7 +392,7 @@ def test_where_pango_is_missing_the_report_says_what_to_install(
         raise NoPangoError("cannot load library 'libpango-1.0-0'")
 
     monkeypatch.setattr(printing, "make_pdf", refuse)
-    answer = client.get("/review/creators/binh/report.pdf")
+    answer = client.get("/review/report.pdf/binh")
     assert answer.status_code == 503
     assert "apt-get install libpango" in answer.text
     assert "libpango-1.0-0&#39;" in answer.text

@@ -10,8 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
-from serving import jobs, store
+from serving import decisions, jobs, store
 from serving.keys import create_key, find, list_keys, revoke_key
 from serving.schemas import FeedbackRequest, JobRequest
 from serving.writes import OtherBodyError, feedback_tables, leave_feedback, write_once
@@ -39,6 +40,29 @@ def test_keys(database: str) -> None:
     assert find(sent, {one.id: one for one in list_keys()}) == key
     revoke_key(key.id)
     assert find(sent, {one.id: one for one in list_keys()}) is None
+
+
+@pytest.mark.slow
+def test_who_reads_and_who_writes_do_not_wait_for_each_other(database: str) -> None:
+    create_key("first", frozenset({"read"}))
+    with store.connection() as writer:
+        store.note(writer, "test", "held", "open")
+        assert [key.name for key in list_keys()] == ["first"]
+        assert decisions.lists_of("ours") == []
+        assert jobs.list_jobs("ours").jobs == []
+        assert feedback_tables("ours") == {}
+        assert store.count_uses({}, date(2026, 1, 10)) == {}
+    with store.reading() as reader:
+        assert reader.execute(sa.select(sa.func.count()).select_from(store.keys)).scalar() == 1
+        create_key("second", frozenset({"read"}))
+    assert len(list_keys()) == 2
+
+
+@pytest.mark.slow
+def test_who_reads_writes_nothing(database: str) -> None:
+    with pytest.raises(store.StoreError, match=r"read-?only"), store.reading() as one:
+        store.note(one, "test", "written", "nothing")
+    create_key("then", frozenset({"read"}))  # by the same connection
 
 
 @pytest.mark.slow
