@@ -186,7 +186,7 @@ class Shortlist:
             return words.say(_MISSING_WORDS[self.fit_missing])
         if self.niches:
             named = ", ".join(words.niche(niche) for niche in self.niches[:_NICHES_SHOWN])
-            return words.say(N_("the brief was read as: {niches}"), niches=named)
+            return words.say(N_("niches of the brief: {niches}"), niches=named)
         if self.ranker == PRIOR and self.frame["fit"].max() < WEAK_FIT:
             return words.say(
                 N_("the brief names no niche that is known here and no creator comes close: fit says little")

@@ -115,7 +115,9 @@ def followers_chart(evidence: Evidence, words: Words) -> Chart | None:
         "followers",
         words.say(N_("Followers over time")),
         alt,
-        words.say(N_("Marked are the days that evidence for bought followers points at; none where there is none.")),
+        words.say(N_("Triangles are the days that the evidence for bought followers points at."))
+        if seen.marked.any()
+        else words.say(N_("No evidence for bought followers points at any day.")),
         pd.DataFrame(rows | {words.say(N_("Marked")): seen.marked}),
         {"at": seen.days, "followers": seen.counts, "marked": seen.marked},
     )
@@ -155,7 +157,9 @@ def engagement_chart(evidence: Evidence, words: Words) -> Chart | None:
         "engagement",
         words.say(N_("Likes and comments of each post")),
         alt,
-        words.say(N_("Marked are the posts that the evidence points at; none where there is none.")),
+        words.say(N_("Triangles are the posts that the evidence points at, for whatever kind: look at these first."))
+        if marked.any()
+        else words.say(N_("No evidence points at any post.")),
         pd.DataFrame(rows),
         {"at": posts["at"].to_numpy(), "engagement": values, "marked": marked},
     )
@@ -182,9 +186,8 @@ def likes_comments_chart(evidence: Evidence, typical: tuple[float, float] | None
         )
         note = words.say(
             N_(
-                "Between the lines lie the middle four fifths of the creators of the platform in whose histories the "
-                "model knows of no manipulation, by their median post: {low} to {high} comments for 100 likes. Single "
-                "posts vary more."
+                "Dashed lines bound what is typical of creators of this platform with no known manipulation: {low} to "
+                "{high} comments for 100 likes on their median post, for eight in ten of them. Single posts vary more."
             ),
             low=words.number(100 * typical[0]),
             high=words.number(100 * typical[1]),

@@ -81,7 +81,7 @@ def test_a_brief_finds_the_same_creator_in_either_language(catalogue: Catalogue,
 def test_the_brief_is_shown_as_it_was_read(catalogue: Catalogue) -> None:
     found = shortlist(catalogue, Brief(text="serum cho da dầu"))
     assert found.niches[0] in ("beauty", "skincare")
-    assert found.note() == "the brief was read as: beauty, skin care"
+    assert found.note() == "niches of the brief: beauty, skin care"
     assert found.note("vi") == "brief được hiểu là về: làm đẹp, chăm sóc da"
 
 
