@@ -82,7 +82,7 @@ def test_the_brief_is_shown_as_it_was_read(catalogue: Catalogue) -> None:
     found = shortlist(catalogue, Brief(text="serum cho da dầu"))
     assert found.niches[0] in ("beauty", "skincare")
     assert found.note() == "niches of the brief: beauty, skin care"
-    assert found.note("vi") == "brief được hiểu là về: làm đẹp, chăm sóc da"
+    assert found.note("vi") == "lĩnh vực của brief: làm đẹp, chăm sóc da"
 
 
 def test_filters_are_read_from_the_words_and_said(catalogue: Catalogue) -> None:

@@ -139,7 +139,7 @@ class TestServed:
         ]
         assert answer["fit_model"] == "prior"
         assert answer["read"] == []
-        assert answer["note"] == "brief được hiểu là về: làm đẹp, chăm sóc da"
+        assert answer["note"] == "lĩnh vực của brief: làm đẹp, chăm sóc da"
         assert answer["candidates"] == 3
         assert answer["simulated"]
 
@@ -185,7 +185,7 @@ class TestServed:
         answer = client.post("/v1/fit", json=body, headers={"Accept-Language": "vi-VN,vi;q=0.9,en;q=0.1"}).json()
         assert [one["creator_id"] for one in answer["creators"]] == ["chi", "an"]
         assert answer["creators"][1]["fit"] > answer["creators"][0]["fit"]
-        assert answer["note"] == "brief được hiểu là về: làm đẹp, chăm sóc da"
+        assert answer["note"] == "lĩnh vực của brief: làm đẹp, chăm sóc da"
         assert answer["creators"][1]["reasons"][0] == "viết về: làm đẹp (56%), chăm sóc da (44%)"
         ids = [history["creator"]["creator_id"] for history in histories]
         mine = client.post("/v1/fit", json={"brief": "skincare", "histories": histories}).json()
