@@ -459,7 +459,6 @@ def real_tables(real_data: Path) -> Tables:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("size", [5, 10, 20, 35, 50])
 def test_a_pod_stands_out_among_real_comments_and_fans_do_not(size: int, real_tables: Tables) -> None:
     comments, posts = real_tables["comments"], real_tables["posts"]
@@ -506,7 +505,6 @@ def _camouflage(posts: pd.DataFrame, authors: Sequence[str], late: int, early: i
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(("late", "early"), [(0, 0), (400, 0), (400, 60)])
 def test_comments_elsewhere_hide_no_pod_of_twenty_at_sixty_percent(
     late: int, early: int, real_tables: Tables, monkeypatch: pytest.MonkeyPatch

@@ -99,7 +99,7 @@ def scheduler() -> Iterator[str]:
     finally:
         for process in reversed(running):
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=120)
             if process.stderr:
                 process.stderr.close()
 

@@ -29,7 +29,7 @@ def test_it_runs_and_ends_at_the_floors(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
-    client = NotebookClient(read(), timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}})
+    client = NotebookClient(read(), timeout=600, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}})
     cells = {cell.id: cell for cell in client.execute().cells}
 
     assert all("image/png" in cells[name].outputs[-1].data for name in ("curves", "distributions"))

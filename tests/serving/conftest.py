@@ -203,14 +203,14 @@ def _free_port() -> int:
 
 
 def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         if process.poll() is not None:
             pytest.fail(f"the service ended with {process.returncode}:\n{log.read_text()[-3000:]}")
         with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/readyz", timeout=1):  # noqa: S310
             return
         time.sleep(0.2)
-    pytest.fail(f"the service was not ready after 90 s:\n{log.read_text()[-3000:]}")
+    pytest.fail(f"the service was not ready after 120 s:\n{log.read_text()[-3000:]}")
 
 
 _PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -237,7 +237,7 @@ class Cluster:
         options = ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.folder}"]
         with (self.folder / "log.txt").open("ab") as log:
             self.process = subprocess.Popen([*self._as, *command, *options], stdout=log, stderr=log, cwd=self.folder)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
@@ -253,7 +253,7 @@ class Cluster:
         # what runs as another user is asked by its own file: runuser passes on no signal that ends it at once
         pid = int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
         os.kill(pid, signal.SIGINT)
-        self.process.wait(30)
+        self.process.wait(120)
         self.process = None
 
 
@@ -312,7 +312,7 @@ def object_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectS
     command = [str(Path(sys.executable).with_name("moto_server")), "-H", "127.0.0.1", "-p", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output)
-    storage, deadline = ObjectStorage(f"http://127.0.0.1:{port}"), time.monotonic() + 60
+    storage, deadline = ObjectStorage(f"http://127.0.0.1:{port}"), time.monotonic() + 120
     try:
         while True:
             with contextlib.suppress(httpx.HTTPError):
@@ -324,7 +324,7 @@ def object_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectS
         yield storage
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 def service_environment(champion_home: Path, folder: Path) -> dict[str, str]:
@@ -358,7 +358,7 @@ def served(environment: dict[str, str], folder: Path, port: int = 0) -> Iterator
     finally:
         process.terminate()
         try:
-            process.wait(30)
+            process.wait(120)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -185,7 +185,6 @@ def _memory(process: int) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_ten_thousand_mutated_bodies(
     own_server: tuple[str, subprocess.Popen[bytes]], histories: list[dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -230,5 +229,5 @@ def test_ten_thousand_mutated_bodies(
     assert counts[400] > BODIES / 2
     assert _memory(process.pid) - before < _MOST_GROWTH
     body = {"brief": "serum", "k": 2}
-    assert httpx.post(f"{url}/v1/recommend", json=body, timeout=30, trust_env=False).status_code == 200
+    assert httpx.post(f"{url}/v1/recommend", json=body, timeout=120, trust_env=False).status_code == 200
     assert b"Traceback" not in (tmp_path / "log.txt").read_bytes()

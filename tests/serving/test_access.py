@@ -193,7 +193,7 @@ def test_nobody_gets_in_without_the_right_key(
 
     def ask(name: str) -> httpx.Response:
         headers = {"Authorization": f"Bearer {keys[name]}"} if name else {}
-        return httpx.request(method, f"{url}{path}", headers=headers, timeout=30, trust_env=False)
+        return httpx.request(method, f"{url}{path}", headers=headers, timeout=120, trust_env=False)
 
     for name in ("", "wrong", "revoked"):
         refused = ask(name)
@@ -211,10 +211,10 @@ def test_nobody_gets_in_without_the_right_key(
 def test_public_addresses_and_the_password_of_a_browser(locked_url: tuple[str, dict[str, str]]) -> None:
     url, keys = locked_url
     for path in PUBLIC:
-        assert httpx.get(f"{url}{path}", timeout=30, trust_env=False).status_code == 200, path
-    page = httpx.get(f"{url}/review/", auth=("anybody", keys["read"]), timeout=30, trust_env=False)
+        assert httpx.get(f"{url}{path}", timeout=120, trust_env=False).status_code == 200, path
+    page = httpx.get(f"{url}/review/", auth=("anybody", keys["read"]), timeout=120, trust_env=False)
     assert page.status_code == 200
-    assert httpx.get(f"{url}/review/", auth=("x", "y"), timeout=30, trust_env=False).status_code == 401
+    assert httpx.get(f"{url}/review/", auth=("x", "y"), timeout=120, trust_env=False).status_code == 401
 
 
 @pytest.mark.slow
@@ -225,7 +225,7 @@ def test_a_running_server_notices_new_and_revoked_keys(
     key, sent = create_key("later", frozenset({"read"}))
 
     def until(status: int) -> None:
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 120
         headers = {"Authorization": f"Bearer {sent}"}
         while httpx.get(f"{url}/v1/versions", headers=headers, trust_env=False).status_code != status:
             assert time.monotonic() < deadline
@@ -244,7 +244,7 @@ def test_open_answers_this_machine_by_its_own_name_only(service_url: str) -> Non
 
 def test_open_is_refused_on_an_address_that_others_reach() -> None:
     command = [sys.executable, "-m", "realreach", "serve", "--open", "--host", "0.0.0.0"]  # noqa: S104
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 2
     assert "--open answers anybody" in ended.stderr
 
@@ -252,7 +252,7 @@ def test_open_is_refused_on_an_address_that_others_reach() -> None:
 def test_keys_from_the_command_line(own_store: Path) -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "realreach", "keys", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
     made = run("create", "agency", "--scope", "score", "--per-minute", "30")
     assert made.returncode == 0, made.stderr

@@ -133,7 +133,7 @@ class _Asking(threading.Thread):
 
     def run(self) -> None:
         body = json.dumps({"histories": [HISTORY]})
-        with httpx.Client(base_url=self.url, timeout=30, trust_env=False) as client:
+        with httpx.Client(base_url=self.url, timeout=120, trust_env=False) as client:
             while not self.stopped.is_set():
                 answer = client.post("/v1/score", content=body, headers={"Content-Type": "application/json"})
                 version = answer.json()["model"]["version"] if answer.status_code == 200 else answer.text
@@ -153,7 +153,7 @@ def asking(serve_home: Callable[[Path], str], two_versions: Path) -> Iterator[tu
         one.join(30)
 
 
-def _until(look: Callable[[], Any], wanted: Any, seconds: float = 30) -> None:
+def _until(look: Callable[[], Any], wanted: Any, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while (found := look()) != wanted:
         assert time.monotonic() < deadline, f"{found!r} and not {wanted!r} after {seconds:g} s"
@@ -165,7 +165,7 @@ def test_promotion_and_rollback_lose_no_request(asking: tuple[str, list[_Asking]
     url, threads = asking
 
     def version() -> str:
-        models = httpx.get(f"{url}/v1/versions", timeout=30, trust_env=False).json()["models"]
+        models = httpx.get(f"{url}/v1/versions", timeout=120, trust_env=False).json()["models"]
         return str(models[0]["version"])
 
     for wanted in (2, 1, 2, 1):

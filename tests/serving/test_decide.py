@@ -563,7 +563,7 @@ def test_two_analysts_on_postgresql(app: ASGIApp, cluster: Any, monkeypatch: pyt
 def test_a_real_server_takes_forms_and_shows_a_client_its_list(serve_home: Any, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     url = serve_home(tmp_path / "home")
-    with httpx.Client(base_url=url, trust_env=False, timeout=60) as one:
+    with httpx.Client(base_url=url, trust_env=False, timeout=120) as one:
         page = "/review/?brief=da+d%E1%BA%A7u"
         form = fields(one.get(page).text)
         answer = one.post("/review/votes", data=form | {"one": "yes 1 an", "comment": "👍" * 10_000})
@@ -607,7 +607,7 @@ def served(catalogue_file: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     used = {"REALREACH_DATABASE": f"sqlite:///{folder / 'realreach.db'}", "REALREACH_ANALYSTS": "An, Bình"}
     command = [sys.executable, "-c", _SERVER, str(catalogue_file), str(port)]
     process = subprocess.Popen(command, env=os.environ | used, cwd=Path(__file__).parents[2])
-    url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 90
+    url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 120
     try:
         while True:
             with contextlib.suppress(httpx.HTTPError):
@@ -619,7 +619,7 @@ def served(catalogue_file: Path, tmp_path_factory: pytest.TempPathFactory) -> It
         yield url, used["REALREACH_DATABASE"]
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.wait(120)
 
 
 @pytest.fixture

@@ -164,7 +164,7 @@ def _result(client: httpx.Client, job_id: str) -> list[JobLine]:
 
 @pytest.fixture
 def client(service_url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=service_url, timeout=60, trust_env=False) as one:
+    with httpx.Client(base_url=service_url, timeout=120, trust_env=False) as one:
         yield one
 
 
@@ -214,9 +214,9 @@ def test_a_job_survives_its_worker(
     own_server: tuple[str, subprocess.Popen[bytes]], histories: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     url, process = own_server
-    with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+    with httpx.Client(base_url=url, timeout=120, trust_env=False) as client:
         job = client.post("/v1/jobs", json={"histories": _many(histories, 400), "checks": False}).json()["id"]
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while client.get(f"/v1/jobs/{job}").json()["scored"] < 100:
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -249,7 +249,7 @@ def test_jobs_of_another_tenant_are_unknown(
 
     def ask(tenant: str, method: str, path: str, **more: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {sent[tenant]}"}
-        return httpx.request(method, f"{url}{path}", headers=headers, timeout=30, trust_env=False, **more)
+        return httpx.request(method, f"{url}{path}", headers=headers, timeout=120, trust_env=False, **more)
 
     job = ask("ours", "POST", "/v1/jobs", json={"histories": histories}).json()["id"]
     for method, path in (("GET", ""), ("GET", "/result"), ("DELETE", "")):

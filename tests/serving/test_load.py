@@ -96,7 +96,6 @@ def _twice_registered(champion_home: Path, home: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads memory and who started whom from /proc")
 def test_the_long_run_as_a_whole(
     champion_home: Path, score_frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

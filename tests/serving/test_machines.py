@@ -39,7 +39,7 @@ http {{
 }}
 """
 DECISION = {"brand_id": "b1", "creator_id": "an", "decided_at": "2026-01-12T09:30:00Z", "decision": "yes"}
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 
 class Nginx:
@@ -58,7 +58,7 @@ class Nginx:
         self._write(())
         command = [str(_NGINX), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
         self.process = subprocess.Popen(command)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while True:
             with contextlib.suppress(OSError):
                 socket.create_connection(("127.0.0.1", self._port), 1).close()
@@ -85,7 +85,7 @@ class Nginx:
         before = self._workers()
         self._write(places)
         self.process.send_signal(signal.SIGHUP)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while self._workers() & before or not self._workers():
             assert time.monotonic() < deadline, self.said()
             time.sleep(0.05)
@@ -96,7 +96,7 @@ class Nginx:
 
     def end(self) -> None:
         self.process.send_signal(signal.SIGQUIT)
-        self.process.wait(30)
+        self.process.wait(120)
 
 
 @pytest.fixture(scope="module")
@@ -116,11 +116,11 @@ def headers(machines: Any) -> dict[str, str]:
     said = machines.command_line("keys", "create", "tool", *may, *often)
     sent = {"Authorization": f"Bearer {re.findall(r'rr_[0-9a-zA-Z_-]+', said)[0]}"}
     urls = [f"{machines.url(place)}/v1/versions" for place in range(2)]
-    _until(lambda: [httpx.get(url, headers=sent, timeout=30).status_code for url in urls], [200, 200])
+    _until(lambda: [httpx.get(url, headers=sent, timeout=120).status_code for url in urls], [200, 200])
     return sent
 
 
-def _until(look: Callable[[], Any], wanted: Any, seconds: float = 30) -> None:
+def _until(look: Callable[[], Any], wanted: Any, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while (found := look()) != wanted:
         assert time.monotonic() < deadline, f"{found!r} and not {wanted!r} after {seconds:g} s"
@@ -131,7 +131,7 @@ def _answered(machines: Any, headers: dict[str, str], endpoint: str) -> list[int
     """How many requests for an endpoint each machine has answered."""
     counts = []
     for place in range(2):
-        text = httpx.get(f"{machines.url(place)}/metrics", headers=headers, timeout=30, trust_env=False).text
+        text = httpx.get(f"{machines.url(place)}/metrics", headers=headers, timeout=120, trust_env=False).text
         counted = rf'^realreach_requests_total{{[^}}]*endpoint="{endpoint}"[^}}]*}} (\S+)$'
         lines = re.findall(counted, text, re.MULTILINE)
         counts.append(int(sum(map(float, lines))))
@@ -143,11 +143,11 @@ def test_requests_go_to_both_and_a_key_of_the_command_line_holds_on_both(
 ) -> None:
     before = _answered(machines, headers, "recommend")
     for _ in range(12):
-        answer = httpx.post(f"{nginx.url}/v1/recommend", json={"brief": "serum"}, headers=headers, timeout=30)
+        answer = httpx.post(f"{nginx.url}/v1/recommend", json={"brief": "serum"}, headers=headers, timeout=120)
         assert answer.status_code == 200, answer.text
     after = _answered(machines, headers, "recommend")
     assert [now - then for now, then in zip(after, before, strict=True)] == [6, 6]
-    assert httpx.get(f"{nginx.url}/v1/versions", timeout=30).status_code == 401
+    assert httpx.get(f"{nginx.url}/v1/versions", timeout=120).status_code == 401
 
 
 def _left(database: str) -> int:
@@ -178,11 +178,11 @@ def test_a_job_left_with_one_machine_is_fetched_from_the_other(
     machines: Any, headers: dict[str, str], histories: list[dict[str, Any]]
 ) -> None:
     one, other = machines.url(0), machines.url(1)
-    left = httpx.post(f"{one}/v1/jobs", json={"histories": histories, "checks": False}, headers=headers, timeout=30)
+    left = httpx.post(f"{one}/v1/jobs", json={"histories": histories, "checks": False}, headers=headers, timeout=120)
     assert left.status_code == 202, left.text
     job = f"{other}/v1/jobs/{left.json()['id']}"
-    _until(lambda: httpx.get(job, headers=headers, timeout=30).json()["state"], "done", 60)
-    lines = httpx.get(f"{job}/result", headers=headers, timeout=30).text.splitlines()
+    _until(lambda: httpx.get(job, headers=headers, timeout=120).json()["state"], "done")
+    lines = httpx.get(f"{job}/result", headers=headers, timeout=120).text.splitlines()
     assert len(lines) == len(histories)
     assert all('"problem":null' in line for line in lines)
 
@@ -192,7 +192,7 @@ def test_a_catalogue_written_anew_is_taken_on_by_both(
 ) -> None:
     def creators() -> list[int]:
         urls = [f"{machines.url(place)}/v1/versions" for place in range(2)]
-        return [httpx.get(url, headers=headers, timeout=30).json()["creators"] for url in urls]
+        return [httpx.get(url, headers=headers, timeout=120).json()["creators"] for url in urls]
 
     assert creators() == [5, 5]
     machines.write_catalogue(score_frame.head(3))
@@ -210,7 +210,7 @@ class _Asking(threading.Thread):
         self.stopped, self.statuses = threading.Event(), list[int | str]()
 
     def run(self) -> None:
-        with httpx.Client(base_url=self._url, headers=self._headers, timeout=60, trust_env=False) as client:
+        with httpx.Client(base_url=self._url, headers=self._headers, timeout=120, trust_env=False) as client:
             while not self.stopped.is_set():
                 try:
                     self.statuses.append(client.post(self._path, json=self._body).status_code)
@@ -262,5 +262,5 @@ def test_one_that_ends_without_being_taken_out_costs_no_ranking_and_none_at_all_
         _until(lambda: all(len(one.statuses) > n + 10 for one, n in zip(threads, so_far, strict=True)), True)
     assert {status for one in threads for status in one.statuses} == {200}
     machines.end(0)
-    away = httpx.post(f"{nginx.url}/v1/recommend", json={"brief": "serum"}, headers=headers, timeout=30)
+    away = httpx.post(f"{nginx.url}/v1/recommend", json={"brief": "serum"}, headers=headers, timeout=120)
     assert (away.status_code, away.json()["code"], away.headers["retry-after"]) == (503, "busy", "2")

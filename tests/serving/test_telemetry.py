@@ -33,7 +33,7 @@ def test_what_the_dashboard_shows_is_counted(
     own_server: tuple[str, subprocess.Popen[bytes]], histories: list[dict[str, Any]]
 ) -> None:
     url, _ = own_server
-    with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+    with httpx.Client(base_url=url, timeout=120, trust_env=False) as client:
         answer = client.post("/v1/score", json={"histories": histories, "checks": False})
         assert client.post("/v1/score", json={"histories": []}).status_code == 400
         assert client.post("/v1/recommend", json={"brief": "serum"}).status_code == 200
@@ -69,9 +69,9 @@ def test_a_line_of_the_log_names_the_request_and_nobody(
     key, sent = create_key("tool", frozenset({"read"}))
     url = serve_closed(tmp_path)
     headers = {"Authorization": f"Bearer {sent}", "X-Request-ID": "shortlist-7"}
-    answer = httpx.get(f"{url}/v1/creators/an", headers=headers, timeout=30, trust_env=False)
+    answer = httpx.get(f"{url}/v1/creators/an", headers=headers, timeout=120, trust_env=False)
     assert (answer.status_code, answer.headers["x-request-id"]) == (200, "shortlist-7")
-    odd = httpx.get(f"{url}/v1/creators/an", headers=headers | {"X-Request-ID": "a b"}, timeout=30, trust_env=False)
+    odd = httpx.get(f"{url}/v1/creators/an", headers=headers | {"X-Request-ID": "a b"}, timeout=120, trust_env=False)
     assert re.fullmatch("[0-9a-f]{16}", odd.headers["x-request-id"])
     text = (tmp_path / "log.txt").read_text(encoding="utf-8")
     lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]

@@ -106,7 +106,7 @@ def test_feedback_from_the_command_line(service_url: str, service_folder: Path, 
     command = [sys.executable, "-m", "realreach", "feedback", "--out", str(out)]
     environment = os.environ | {"REALREACH_DATABASE": f"sqlite:///{service_folder / 'realreach.db'}"}
     for code in (0, 1):  # the second finds the folder full
-        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
         assert ended.returncode == code, ended.stderr
     assert "is not empty" in ended.stderr
     decisions = pd.read_parquet(out / "decisions.parquet")
