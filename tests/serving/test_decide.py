@@ -365,6 +365,51 @@ def test_a_view_is_saved_and_opened_again(app: ASGIApp) -> None:
     assert (found.name, found.brand_id) == ("Tết", None)
 
 
+def test_lists_are_shown_page_by_page(app: ASGIApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decide, "LISTS_SHOWN", 2)
+    for number in range(5):
+        decisions.make_list("default", f"List {number}", "brief=serum", "An")
+    one, address, shown = browser(app), "/review/lists?lang=vi", list[str]()
+    for number in range(1, 4):
+        html = one.get(address).text
+        assert f"trang {number} / 3" in html
+        shown += re.findall(r"<bdi>(List \d)</bdi></a></th>", html)
+        address = next((unescape(link) for link in re.findall(r'rel="next" href="([^"]+)"', html)), "")
+    assert sorted(shown) == [f"List {number}" for number in range(5)]
+    assert address == ""
+    assert "There is no such page of the lists." in one.get("/review/lists?page=4").text
+    assert one.get("/review/lists?page=x").status_code == 400
+
+
+def test_views_of_lists_are_read_only_where_they_are_offered(app: ASGIApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = decided_list(app, an="yes")
+    asked: list[str] = []
+    original = decisions.chosen_by
+    monkeypatch.setattr(decisions, "chosen_by", lambda query: asked.append(query) or original(query))
+    one = browser(app)
+    for path in (
+        "lists?brief=serum",
+        f"lists/{made}?brief=serum",
+        "export.json?brief=serum",
+        f"?brief=serum&list={made}",
+    ):
+        assert one.get(f"/review/{path}").status_code == 200
+    assert asked == []
+    assert "Go on with" in one.get("/review/?brief=serum").text
+
+
+def test_a_view_that_is_too_long_to_keep_is_refused(app: ASGIApp) -> None:
+    one = browser(app)
+    form = fields(one.get("/review/?brief=serum").text)
+    longest = {"query": "brief=" + "%E1%BA%A7" * (decisions.LONGEST_VIEW - len("brief="))}
+    assert vote(one, "/review/?brief=serum", "yes 1 an", **longest).status_code == 303
+    for path, more in (("votes", {"one": "yes 1 an"}), ("lists", {"name": "Serum"})):
+        answer = one.post(f"/review/{path}", data=form | {"query": longest["query"] + "x"} | more)
+        assert answer.status_code == 400
+        assert "The brief and filters have 20001 characters" in text_of(answer.text)
+    assert decisions.count_lists("default") == 1
+
+
 def test_without_a_database_the_page_is_shown_and_nothing_can_be_decided(
     app: ASGIApp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -473,6 +518,16 @@ def test_a_client_sees_what_was_decided_and_nothing_else(app: ASGIApp, locked: t
         assert stranger.get(link).status_code == 200
     for elsewhere in ("/review/", f"/review/lists/{made}", f"/review/?list={made}", "/review/static/review.css"):
         assert stranger.get(elsewhere).status_code == 401
+
+
+def test_a_client_is_told_how_many_creators_the_page_leaves_out(app: ASGIApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = share(app, decided_list(app, an="yes", binh="maybe", chi="yes"))
+    one = browser(app)
+    assert "left out here" not in one.get(path).text
+    monkeypatch.setattr(shared_pages, "_MOST_SHOWN", 2)
+    said = "This page shows the first 2 creators. Chosen or under consideration and left out here: 1."
+    assert said in text_of(one.get(path).text)
+    assert "mà không hiện ở đây: 1." in one.get(f"{path}?lang=vi").text
 
 
 def test_a_link_writes_nothing(app: ASGIApp, locked: tuple[ASGIApp, dict[str, str]]) -> None:
