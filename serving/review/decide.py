@@ -297,14 +297,20 @@ def _go_on(request: Request, form: FormData, decided: Decided) -> str:
     return changed(inside(root, text(form, "next")), list=decided.list.id, since=since)
 
 
-def _told(request: Request, form: FormData, decided: Decided, said: str) -> _Done:
-    """Answer a vote or an undo with what the creators concerned are now, drawn as the page draws them."""
+def _told(request: Request, form: FormData, decided: Decided, said: str, *, opened: bool = False) -> _Done:
+    """Answer a vote or an undo with what the creators concerned are now, drawn as the page draws them.
+
+    Where the page had no list and has one now, that is all creators of the list, and the first line of its bar.
+    """
     view, analyst = view_of(request), analyst_of(request)
     words = words_for(view.language)
     catalogue = request.app.state.current.loaded.catalogue
+    opened = opened and _wants_json(request)
+    held = decisions.statuses_of(decided.list.id) if opened else decided.statuses
+    concerned = held if opened else {vote.creator_id: 0 for vote in (*decided.votes, *decided.since)}
     statuses = {}
-    for creator_id in {vote.creator_id: 0 for vote in (*decided.votes, *decided.since)}:
-        status = decided.statuses.get(creator_id, UNDECIDED)
+    for creator_id in concerned:
+        status = held.get(creator_id, UNDECIDED)
         drawn = page(view, "decide_status.html", creator_status=status)
         mine = status.of(analyst.name)
         statuses[creator_id] = {"status": status.name, "mine": mine, "html": bytes(drawn.body).decode()}
@@ -319,9 +325,17 @@ def _told(request: Request, form: FormData, decided: Decided, said: str) -> _Don
             "statuses": statuses,
             "counts": counts,
             "news": news,
+            "line": _line(view, analyst, form, decided.list, held) if opened else "",
             "said": words.say(said, creator=who, decision=words.say(STATUS_WORDS[decided.votes[0].decision])),
         },
     )
+
+
+def _line(view: View, analyst: Analyst, form: FormData, here: DecisionList, statuses: dict[str, Status]) -> str:
+    """First line of the bar of a list, as the page that a form was sent from would show it by now."""
+    back = changed(inside(view.root, text(form, "next")).partition("#")[0], list=here.id)
+    known = Deciding(analyst, text(form, "token"), here, statuses, query=text(form, "query"), address=back)
+    return bytes(page(view, "decide_line.html", deciding=known).body).decode()
 
 
 def _vote(request: Request, analyst: Analyst, form: FormData) -> _Done:
@@ -332,6 +346,7 @@ def _vote(request: Request, analyst: Analyst, form: FormData) -> _Done:
     asked = cast("Decision", decision if one else text(form, "decision"))
     reason, comment = decisions.check_vote(chosen, asked, text(form, "reason"), text(form, "comment"))
     # what cannot be written leaves no list behind
+    opened = not text(form, "list")
     list_id = text(form, "list") or _first_list(request, analyst, form).id
     decided = decisions.vote(
         analyst.tenant,
@@ -343,7 +358,7 @@ def _vote(request: Request, analyst: Analyst, form: FormData) -> _Done:
         comment=comment,
         seen=_seen(text(form, "seen")),
     )
-    return _told(request, form, decided, N_("{creator}: {decision}"))
+    return _told(request, form, decided, N_("{creator}: {decision}"), opened=opened)
 
 
 def _compare(request: Request, _: Analyst, form: FormData) -> _Done:

@@ -773,6 +773,64 @@ def test_deciding_by_keys_alone(opened: Any, language: str, width: int) -> None:
 @pytest.mark.slow
 @pytest.mark.browser
 @needs_chromium
+def test_a_first_decision_leaves_alone_what_is_being_typed(opened: Any) -> None:
+    from playwright.sync_api import expect
+
+    page = opened("/review/creators/an?brief=typed+on+its+page")
+    page.locator("#disputes summary").click()
+    page.locator("#dispute-text").fill("half a sentence")
+    page.locator("button[data-decision=yes]").click()
+    page.wait_for_url("**list=*")
+    expect(page.locator("[data-status-of] .status").first).to_have_class("status status-yes")
+    expect(page.locator(".listbar .name")).to_have_text("typed on its page")
+    assert page.locator("#dispute-text").input_value() == "half a sentence"
+    made = list_id(page.url)
+    page.locator("#dispute-by").fill("The creator")
+    with page.expect_navigation():
+        page.locator("form[action*=disputes] button").last.click()
+    assert list_id(page.url) == made
+    assert "half a sentence" in page.locator("#disputes").inner_text()
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@needs_chromium
+def test_a_first_decision_takes_whatever_leads_on_to_its_list(opened: Any) -> None:
+    from playwright.sync_api import expect
+
+    joined = decisions.list_for("default", "joined", "brief=joined", "An").id
+    decisions.vote("default", joined, "Bình", {"binh": 2}, "maybe")
+    decisions.vote("default", joined, "An", {"chi": 3}, "no")
+    page = opened("/review/?brief=joined")
+    expect(page.locator("input[name=status]").first).to_be_hidden()
+    page.locator('[data-creator="an"] button.choice-yes').click()
+    page.wait_for_url(f"**list={joined}")
+    for creator, status in (("an", "yes"), ("binh", "maybe"), ("chi", "no")):
+        badge = page.locator(f'[data-status-of="{creator}"] .status')
+        expect(badge).to_have_class(f"status status-{status}")
+    for name in ("yes", "maybe", "no"):
+        expect(page.locator(f"[data-count={name}]")).to_have_text("1")
+    leads_on = ".layouts a, .exports a, .languages a, .ranked thead a, .ranked tbody a"
+    for anew in ("a.brand", ".actions a", "footer a", "a[href*='/lists']"):
+        links = page.locator(anew).evaluate_all("links => links.map(one => one.href)")
+        assert links
+        assert not [link for link in links if "list=" in link]
+    links = page.locator(leads_on).evaluate_all("links => links.map(one => one.href)")
+    assert len(links) > 15
+    assert {list_id(link) for link in links} == {joined}
+    page.keyboard.press("u")
+    expect(page.locator('[data-status-of="an"] .status')).to_have_class("status status-undecided")
+    page.locator("input[name=status][value=no]").check()
+    page.locator("form.brief button[type=submit]").click()
+    page.wait_for_url("**status=no*")
+    assert list_id(page.url) == joined
+    assert page.locator(".ranked tbody tr").count() == 1
+    assert faults(page) == []
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@needs_chromium
 def test_a_server_that_is_away_costs_no_decision_and_no_comment(opened: Any) -> None:
     from playwright.sync_api import expect
 
