@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from itertools import islice
 from typing import Any, Literal, get_args
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, unquote_plus, urlencode
 
 import sqlalchemy as sa
 
@@ -27,6 +28,10 @@ DECISIONS: tuple[Decision, ...] = get_args(Decision)
 STATUSES: tuple[StatusName, ...] = get_args(StatusName)
 #: Longest name, reason and text, in characters; most creators of one vote.
 LONGEST_NAME, LONGEST_REASON, LONGEST_TEXT, MOST_AT_ONCE = 200, 200, 10_000, 500
+#: Characters of the view of a list, as people read them: twice the brief that a page shows, and room for its filters.
+LONGEST_VIEW = 20_000
+#: The newest lists, among which those of a view are looked for.
+_LOOKED_THROUGH = 200
 #: How long a client's link holds where nothing else is asked for, and at most.
 LINK_DAYS, MOST_LINK_DAYS = 14, 90
 #: What of an address is no part of the view that a list reproduces.
@@ -239,13 +244,30 @@ def chosen_by(query: str) -> str:
     return urlencode(sorted((name, value) for name, value in parse_qsl(query) if name not in left_out))
 
 
+def _kept_view(query: str) -> str:
+    """Query string of a view that may be kept.
+
+    Raises
+    ------
+    DecisionError
+    """
+    kept = view_query(query)
+    if (count := len(unquote_plus(kept))) > LONGEST_VIEW:
+        raise DecisionError(
+            N_("The brief and filters have {count} characters, and a list keeps {most}. Shorten the brief first."),
+            count=count,
+            most=LONGEST_VIEW,
+        )
+    return kept
+
+
 def _row(tenant: str, name: str, query: str, who: str, brand_id: str) -> dict[str, Any]:
     return {
         "id": secrets.token_hex(8),
         "tenant": tenant,
         "name": _text(name, LONGEST_NAME, N_("The name"), needed=True),
         "brand_id": _text(brand_id, LONGEST_NAME, N_("The brand")) or None,
-        "query": view_query(query),
+        "query": _kept_view(query),
         "stage": "internal",
         "created_by": who,
         "created_at": store.now(),
@@ -315,17 +337,43 @@ def list_of(tenant: str, list_id: str) -> DecisionList:
         return _list(one, tenant, list_id)
 
 
-def lists_of(tenant: str, most: int = 200) -> list[DecisionList]:
-    """The lists of a tenant, the newest first.
+def lists_of(tenant: str, start: int = 0, most: int = 50) -> list[DecisionList]:
+    """The lists of a tenant, the newest first, from a place on.
 
     Raises
     ------
     serving.store.StoreError
     """
     order = store.lists.c.created_at.desc(), store.lists.c.id
-    wanted = _columns(store.lists, DecisionList).where(store.lists.c.tenant == tenant).order_by(*order).limit(most)
+    wanted = _columns(store.lists, DecisionList).where(store.lists.c.tenant == tenant).order_by(*order)
     with store.reading() as one:
-        return [DecisionList(*row) for row in one.execute(wanted)]
+        return [DecisionList(*row) for row in one.execute(wanted.offset(start).limit(most))]
+
+
+def count_lists(tenant: str) -> int:
+    """How many lists a tenant has.
+
+    Raises
+    ------
+    serving.store.StoreError
+    """
+    wanted = sa.select(sa.func.count()).select_from(store.lists).where(store.lists.c.tenant == tenant)
+    with store.reading() as one:
+        return int(one.execute(wanted).scalar_one())
+
+
+def lists_like(tenant: str, query: str, most: int = 3) -> tuple[DecisionList, ...]:
+    """The newest lists of a view, however it is sorted and shown; none of a view that chooses nobody.
+
+    Raises
+    ------
+    serving.store.StoreError
+    """
+    wanted = chosen_by(query)
+    if not wanted:
+        return ()
+    every = lists_of(tenant, most=_LOOKED_THROUGH)
+    return tuple(islice((one for one in every if chosen_by(one.query) == wanted), most))
 
 
 def change_list(

@@ -87,7 +87,8 @@ def _shared(request: Request, view: View, token: str) -> Response:
     if found is None:
         return _gone(view)
     shared, statuses = found
-    chosen = [(one, name) for name in _SHOWN for one, status in statuses.items() if status.name == name][:_MOST_SHOWN]
+    every = [(one, name) for name in _SHOWN for one, status in statuses.items() if status.name == name]
+    chosen = every[:_MOST_SHOWN]
     there = [] if catalogue is None else [one for one, _ in chosen if one in catalogue]
     rows = dict(zip(there, catalogue.creators(there) if catalogue else [], strict=True))
     shown = [_creator(rows.get(one), one, name, words) for one, name in chosen]
@@ -97,6 +98,7 @@ def _shared(request: Request, view: View, token: str) -> Response:
         path=f"/shared/{token}",
         list_name=shared.name,
         shown=shown,
+        left_out=len(every) - len(chosen),
         notice="" if catalogue is None else catalogue_notice(catalogue, words),
         simulated=catalogue is not None and catalogue.simulated,
     )

@@ -114,7 +114,7 @@ def _comparison(request: Request, view: View, loaded: Loaded, catalogue: Catalog
         unknown=[],
         ids=ids,
         columns=columns,
-        deciding=deciding(request),
+        deciding=deciding(request, bar=True),
         best=best,
         niches=[name for name in niches if shares[name].max() > 0],
         notice=words.notice(data),

@@ -159,7 +159,7 @@ def _page_of(request: Request, view: View, loaded: Loaded, creator_id: str, keep
         view,
         "creator.html",
         path=creator_path(creator_id),
-        deciding=deciding(request),
+        deciding=deciding(request, bar=True),
         disputes=disputes(request, creator_id),
         evidence=subject.evidence,
         missing=subject.missing,

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, cast
 from urllib.parse import parse_qs, quote, urlsplit
 
 import anyio.to_thread
+from pydantic import ValidationError
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -48,7 +49,7 @@ from serving.review.forms import (
     inside,
     text,
 )
-from serving.review.view import View, in_work, message, page, view_of
+from serving.review.view import View, in_work, message, page, view_of, wrong
 from serving.store import StoreError, now
 from serving.words import N_, Words, words_for
 
@@ -57,6 +58,8 @@ _COOKIE_SECONDS = 365 * 24 * 60 * 60
 _LONGEST_AUTO_NAME = 80
 #: What is told in the page of what others did; the rest is counted.
 _MOST_NEWS = 5
+#: Lists of a page of them.
+LISTS_SHOWN = 50
 STATUS_WORDS: dict[str, str] = {
     "undecided": N_("undecided"),
     "yes": N_("yes"),
@@ -94,7 +97,7 @@ class Deciding:
     news : tuple of str
         What others did since the reader decided last, in words.
     same_view : tuple of DecisionList
-        Lists of the view of the address, where it names none.
+        Lists of the view of the address, where it names none and the page shows the bar.
     query : str
         The view, which a first vote makes a list of.
     address : str
@@ -168,10 +171,15 @@ def _seen(sent: str) -> int | None:
     return int(sent) if sent.isdecimal() and len(sent) < 10 else None
 
 
-def deciding(request: Request) -> Deciding:
+def deciding(request: Request, *, bar: bool = False) -> Deciding:
     """What the page of a request knows of decisions; reads the database, so call it in a thread.
 
     Where the database cannot be used, the page is shown without decisions and says so.
+
+    Parameters
+    ----------
+    bar : bool
+        Whether the page shows the bar of its list, and without one the lists of the same view.
     """
     view, analyst = view_of(request), analyst_of(request)
     words, asked = words_for(view.language), request.query_params
@@ -179,9 +187,7 @@ def deciding(request: Request) -> Deciding:
     try:
         token = form_token(analyst) if analyst.may_write else ""
         if not asked.get("list"):
-            every = decisions.lists_of(analyst.tenant)
-            view_of_it = decisions.chosen_by(known.query)
-            same = tuple(one for one in every if view_of_it and decisions.chosen_by(one.query) == view_of_it)[:3]
+            same = decisions.lists_like(analyst.tenant, known.query) if bar else ()
             return Deciding(**{**vars(known), "token": token, "same_view": same})
         here = decisions.list_of(analyst.tenant, asked["list"])
         statuses = decisions.statuses_of(here.id)
@@ -291,14 +297,20 @@ def _go_on(request: Request, form: FormData, decided: Decided) -> str:
     return changed(inside(root, text(form, "next")), list=decided.list.id, since=since)
 
 
-def _told(request: Request, form: FormData, decided: Decided, said: str) -> _Done:
-    """Answer a vote or an undo with what the creators concerned are now, drawn as the page draws them."""
+def _told(request: Request, form: FormData, decided: Decided, said: str, *, opened: bool = False) -> _Done:
+    """Answer a vote or an undo with what the creators concerned are now, drawn as the page draws them.
+
+    Where the page had no list and has one now, that is all creators of the list, and the first line of its bar.
+    """
     view, analyst = view_of(request), analyst_of(request)
     words = words_for(view.language)
     catalogue = request.app.state.current.loaded.catalogue
+    opened = opened and _wants_json(request)
+    held = decisions.statuses_of(decided.list.id) if opened else decided.statuses
+    concerned = held if opened else {vote.creator_id: 0 for vote in (*decided.votes, *decided.since)}
     statuses = {}
-    for creator_id in {vote.creator_id: 0 for vote in (*decided.votes, *decided.since)}:
-        status = decided.statuses.get(creator_id, UNDECIDED)
+    for creator_id in concerned:
+        status = held.get(creator_id, UNDECIDED)
         drawn = page(view, "decide_status.html", creator_status=status)
         mine = status.of(analyst.name)
         statuses[creator_id] = {"status": status.name, "mine": mine, "html": bytes(drawn.body).decode()}
@@ -313,9 +325,17 @@ def _told(request: Request, form: FormData, decided: Decided, said: str) -> _Don
             "statuses": statuses,
             "counts": counts,
             "news": news,
+            "line": _line(view, analyst, form, decided.list, held) if opened else "",
             "said": words.say(said, creator=who, decision=words.say(STATUS_WORDS[decided.votes[0].decision])),
         },
     )
+
+
+def _line(view: View, analyst: Analyst, form: FormData, here: DecisionList, statuses: dict[str, Status]) -> str:
+    """First line of the bar of a list, as the page that a form was sent from would show it by now."""
+    back = changed(inside(view.root, text(form, "next")).partition("#")[0], list=here.id)
+    known = Deciding(analyst, text(form, "token"), here, statuses, query=text(form, "query"), address=back)
+    return bytes(page(view, "decide_line.html", deciding=known).body).decode()
 
 
 def _vote(request: Request, analyst: Analyst, form: FormData) -> _Done:
@@ -326,6 +346,7 @@ def _vote(request: Request, analyst: Analyst, form: FormData) -> _Done:
     asked = cast("Decision", decision if one else text(form, "decision"))
     reason, comment = decisions.check_vote(chosen, asked, text(form, "reason"), text(form, "comment"))
     # what cannot be written leaves no list behind
+    opened = not text(form, "list")
     list_id = text(form, "list") or _first_list(request, analyst, form).id
     decided = decisions.vote(
         analyst.tenant,
@@ -337,7 +358,7 @@ def _vote(request: Request, analyst: Analyst, form: FormData) -> _Done:
         comment=comment,
         seen=_seen(text(form, "seen")),
     )
-    return _told(request, form, decided, N_("{creator}: {decision}"))
+    return _told(request, form, decided, N_("{creator}: {decision}"), opened=opened)
 
 
 def _compare(request: Request, _: Analyst, form: FormData) -> _Done:
@@ -434,14 +455,19 @@ async def _choose_analyst(request: Request) -> Response:
 
 
 def _lists_page(request: Request, view: View) -> Response:
-    known = deciding(request)
+    known, words = deciding(request), words_for(view.language)
     try:
-        every = decisions.lists_of(known.analyst.tenant)
+        paging = view.paging()
+        every = decisions.lists_of(known.analyst.tenant, (paging.page - 1) * LISTS_SHOWN, LISTS_SHOWN)
+        count = decisions.count_lists(known.analyst.tenant)
         counts = decisions.counts_of([one.id for one in every])
+    except ValidationError as error:
+        return wrong(view, error)
     except StoreError:
-        return _refuse(request, view, 503, _unavailable(words_for(view.language)))
+        return _refuse(request, view, 503, _unavailable(words))
     rows = [(one, counts.get(one.id, {}), _list_view(view, one)) for one in every]
-    return page(view, "decide_lists.html", path="/lists", deciding=known, rows=rows)
+    pages = max(1, -(-count // LISTS_SHOWN))
+    return page(view, "decide_lists.html", path="/lists", deciding=known, rows=rows, paging=paging, pages=pages)
 
 
 def _list_view(view: View, one: DecisionList) -> str:

@@ -8,6 +8,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -25,10 +26,10 @@ from serving.review.decide import Deciding, deciding
 from serving.review.shortlist import list_page
 from serving.review.view import View, in_work, message, no_catalogue, not_found, view_of, wrong
 from serving.shown import records
-from serving.words import N_, words_for
+from serving.words import N_, Words, words_for
 from training.fit_model import FitModel
 
-#: Creators of one file; what is more is a batch's work (`realreach recommend --out`).
+#: Creators of one file, as many as `realreach recommend` writes; a file that leaves some out says so.
 MOST_EXPORTED = 1_000
 #: Columns of the files, in their order.
 COLUMNS = (
@@ -79,22 +80,46 @@ def neutral(value: Any) -> Any:
     return value
 
 
-def as_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], notice: str) -> bytes:
-    """Rows as CSV in UTF-8, with the mark by which spreadsheets know it; the notice is the last line."""
+@dataclass(frozen=True)
+class About:
+    """What a file says beside its rows.
+
+    Attributes
+    ----------
+    notice : str
+        What its scores stand on.
+    left_out : int
+        Creators of the list that the file does not hold.
+    cut : str
+        The same in words; empty where it holds all.
+    """
+
+    notice: str
+    left_out: int = 0
+    cut: str = ""
+
+    @property
+    def lines(self) -> list[str]:
+        """What is said, a line each."""
+        return [self.notice, *([self.cut] if self.cut else [])]
+
+
+def as_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], about: About) -> bytes:
+    """Rows as CSV in UTF-8, with the mark by which spreadsheets know it; the last lines say what is to be known."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(columns)
     writer.writerows([neutral(row[name]) for name in columns] for row in rows)
-    writer.writerow([neutral(notice)])
+    writer.writerows([neutral(line)] for line in about.lines)
     return text.getvalue().encode("utf-8-sig")
 
 
-def as_xlsx(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], notice: str) -> bytes:
-    """Rows as a workbook; every text is written as text, whatever it begins with."""
+def as_xlsx(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], about: About) -> bytes:
+    """Rows as a workbook; every text is written as text, whatever it begins with. What is to be known has its sheet."""
     made = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(made, options) as book:
-        sheet, about = book.add_worksheet("shortlist"), book.add_worksheet("about")
+        sheet, beside = book.add_worksheet("shortlist"), book.add_worksheet("about")
         bold = book.add_format({"bold": True})
         sheet.freeze_panes(1, 0)
         for place, name in enumerate(columns):
@@ -107,19 +132,21 @@ def as_xlsx(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], notice: s
                     sheet.write_string(number, place, str(value)[:_LONGEST_CELL])
         sheet.autofilter(0, 0, max(len(rows), 1), len(columns) - 1)
         sheet.autofit(max_width=300)
-        about.write_string(0, 0, notice)
+        for number, line in enumerate(about.lines):
+            beside.write_string(number, 0, line)
     return made.getvalue()
 
 
-def as_json(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], notice: str) -> bytes:
-    """Rows as JSON; reasons are a list, what is unknown is null."""
+def as_json(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], about: About) -> bytes:
+    """Rows as JSON, and how many were left out; reasons are a list, what is unknown is null."""
     listed = [{name: row[name] for name in columns} for row in rows]
     for row in listed:
         row["reasons"] = str(row["reasons"]).split(REASON_SEPARATOR) if row["reasons"] else []
-    return json.dumps({"notice": notice, "creators": listed}, ensure_ascii=False, indent=1).encode()
+    told = {"notice": "\n".join(about.lines), "left_out": about.left_out, "creators": listed}
+    return json.dumps(told, ensure_ascii=False, indent=1).encode()
 
 
-Writer = Callable[[Sequence[Mapping[str, Any]], Sequence[str], str], bytes]
+Writer = Callable[[Sequence[Mapping[str, Any]], Sequence[str], About], bytes]
 _KINDS: dict[str, tuple[str, Writer]] = {
     "csv": ("text/csv; charset=utf-8", as_csv),
     "xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", as_xlsx),
@@ -127,8 +154,10 @@ _KINDS: dict[str, tuple[str, Writer]] = {
 }
 
 
-def exported_rows(view: View, catalogue: Catalogue, model: FitModel | None, known: Deciding) -> list[dict[str, Any]]:
-    """What the address shows, from its first place on, as plain values, with what its list decided.
+def exported_rows(
+    view: View, catalogue: Catalogue, model: FitModel | None, known: Deciding
+) -> tuple[list[dict[str, Any]], int]:
+    """What the address shows, from its first place on, as plain values, with what its list decided; how many it has.
 
     Raises
     ------
@@ -137,7 +166,23 @@ def exported_rows(view: View, catalogue: Catalogue, model: FitModel | None, know
     """
     _, found = list_page(view, catalogue, model, known, most=MOST_EXPORTED)
     of_list, of_catalogue = records(found.frame), catalogue.creators(found.frame["creator_id"].tolist())
-    return [_plain(row, record, catalogue, known) for row, record in zip(of_list, of_catalogue, strict=True)]
+    rows = [_plain(row, record, catalogue, known) for row, record in zip(of_list, of_catalogue, strict=True)]
+    return rows, found.candidates
+
+
+def _about(notice: str, shown: int, count: int, words: Words) -> About:
+    if shown == count:
+        return About(notice)
+    cut = words.say(
+        N_(
+            "This file holds the first {shown} of {count} creators that pass the filters; {left} are left out. "
+            "Narrow the filters to export the others."
+        ),
+        shown=words.count(shown),
+        count=words.count(count),
+        left=words.count(count - shown),
+    )
+    return About(notice, count - shown, cut)
 
 
 def _plain(
@@ -161,11 +206,12 @@ def _export(request: Request, view: View, catalogue: Catalogue, model: FitModel 
     if known.trouble:  # a file that calls everybody undecided would be believed
         return message(view, 503, words_for(view.language).say(N_("Not exported")), known.trouble)
     try:
-        rows = exported_rows(view, catalogue, model, known)
+        rows, count = exported_rows(view, catalogue, model, known)
     except ValidationError as error:
         return wrong(view, error)
     media_type, write = _KINDS[kind]
-    body = write(rows, COLUMNS, catalogue_notice(catalogue, words_for(view.language)))
+    words = words_for(view.language)
+    body = write(rows, COLUMNS, _about(catalogue_notice(catalogue, words), len(rows), count, words))
     headers = {"content-disposition": f'attachment; filename="shortlist.{kind}"', "cache-control": "private, no-store"}
     return Response(body, media_type=media_type, headers=headers)
 

@@ -197,7 +197,7 @@ def _shortlist(
     request: Request, view: View, catalogue: Catalogue, model: FitModel | None, brief: Brief, paging: Paging
 ) -> HTMLResponse:
     words = words_for(view.language)
-    known = deciding(request)
+    known = deciding(request, bar=True)
     reading, found = list_page(view, catalogue, model, known)
     size = reading.brief.k
     rows = shown_rows(found.frame, catalogue, words)

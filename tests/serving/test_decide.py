@@ -365,6 +365,51 @@ def test_a_view_is_saved_and_opened_again(app: ASGIApp) -> None:
     assert (found.name, found.brand_id) == ("Tết", None)
 
 
+def test_lists_are_shown_page_by_page(app: ASGIApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decide, "LISTS_SHOWN", 2)
+    for number in range(5):
+        decisions.make_list("default", f"List {number}", "brief=serum", "An")
+    one, address, shown = browser(app), "/review/lists?lang=vi", list[str]()
+    for number in range(1, 4):
+        html = one.get(address).text
+        assert f"trang {number} / 3" in html
+        shown += re.findall(r"<bdi>(List \d)</bdi></a></th>", html)
+        address = next((unescape(link) for link in re.findall(r'rel="next" href="([^"]+)"', html)), "")
+    assert sorted(shown) == [f"List {number}" for number in range(5)]
+    assert address == ""
+    assert "There is no such page of the lists." in one.get("/review/lists?page=4").text
+    assert one.get("/review/lists?page=x").status_code == 400
+
+
+def test_views_of_lists_are_read_only_where_they_are_offered(app: ASGIApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = decided_list(app, an="yes")
+    asked: list[str] = []
+    original = decisions.chosen_by
+    monkeypatch.setattr(decisions, "chosen_by", lambda query: asked.append(query) or original(query))
+    one = browser(app)
+    for path in (
+        "lists?brief=serum",
+        f"lists/{made}?brief=serum",
+        "export.json?brief=serum",
+        f"?brief=serum&list={made}",
+    ):
+        assert one.get(f"/review/{path}").status_code == 200
+    assert asked == []
+    assert "Go on with" in one.get("/review/?brief=serum").text
+
+
+def test_a_view_that_is_too_long_to_keep_is_refused(app: ASGIApp) -> None:
+    one = browser(app)
+    form = fields(one.get("/review/?brief=serum").text)
+    longest = {"query": "brief=" + "%E1%BA%A7" * (decisions.LONGEST_VIEW - len("brief="))}
+    assert vote(one, "/review/?brief=serum", "yes 1 an", **longest).status_code == 303
+    for path, more in (("votes", {"one": "yes 1 an"}), ("lists", {"name": "Serum"})):
+        answer = one.post(f"/review/{path}", data=form | {"query": longest["query"] + "x"} | more)
+        assert answer.status_code == 400
+        assert "The brief and filters have 20001 characters" in text_of(answer.text)
+    assert decisions.count_lists("default") == 1
+
+
 def test_without_a_database_the_page_is_shown_and_nothing_can_be_decided(
     app: ASGIApp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -473,6 +518,16 @@ def test_a_client_sees_what_was_decided_and_nothing_else(app: ASGIApp, locked: t
         assert stranger.get(link).status_code == 200
     for elsewhere in ("/review/", f"/review/lists/{made}", f"/review/?list={made}", "/review/static/review.css"):
         assert stranger.get(elsewhere).status_code == 401
+
+
+def test_a_client_is_told_how_many_creators_the_page_leaves_out(app: ASGIApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = share(app, decided_list(app, an="yes", binh="maybe", chi="yes"))
+    one = browser(app)
+    assert "left out here" not in one.get(path).text
+    monkeypatch.setattr(shared_pages, "_MOST_SHOWN", 2)
+    said = "This page shows the first 2 creators. Chosen or under consideration and left out here: 1."
+    assert said in text_of(one.get(path).text)
+    assert "mà không hiện ở đây: 1." in one.get(f"{path}?lang=vi").text
 
 
 def test_a_link_writes_nothing(app: ASGIApp, locked: tuple[ASGIApp, dict[str, str]]) -> None:
@@ -713,6 +768,64 @@ def test_deciding_by_keys_alone(opened: Any, language: str, width: int) -> None:
     assert len(decisions.log_of(made)) == 6
     for address in ("/review/lists", f"/review/lists/{made}"):
         assert faults(opened(f"{address}?lang={language}", width)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@needs_chromium
+def test_a_first_decision_leaves_alone_what_is_being_typed(opened: Any) -> None:
+    from playwright.sync_api import expect
+
+    page = opened("/review/creators/an?brief=typed+on+its+page")
+    page.locator("#disputes summary").click()
+    page.locator("#dispute-text").fill("half a sentence")
+    page.locator("button[data-decision=yes]").click()
+    page.wait_for_url("**list=*")
+    expect(page.locator("[data-status-of] .status").first).to_have_class("status status-yes")
+    expect(page.locator(".listbar .name")).to_have_text("typed on its page")
+    assert page.locator("#dispute-text").input_value() == "half a sentence"
+    made = list_id(page.url)
+    page.locator("#dispute-by").fill("The creator")
+    with page.expect_navigation():
+        page.locator("form[action*=disputes] button").last.click()
+    assert list_id(page.url) == made
+    assert "half a sentence" in page.locator("#disputes").inner_text()
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@needs_chromium
+def test_a_first_decision_takes_whatever_leads_on_to_its_list(opened: Any) -> None:
+    from playwright.sync_api import expect
+
+    joined = decisions.list_for("default", "joined", "brief=joined", "An").id
+    decisions.vote("default", joined, "Bình", {"binh": 2}, "maybe")
+    decisions.vote("default", joined, "An", {"chi": 3}, "no")
+    page = opened("/review/?brief=joined")
+    expect(page.locator("input[name=status]").first).to_be_hidden()
+    page.locator('[data-creator="an"] button.choice-yes').click()
+    page.wait_for_url(f"**list={joined}")
+    for creator, status in (("an", "yes"), ("binh", "maybe"), ("chi", "no")):
+        badge = page.locator(f'[data-status-of="{creator}"] .status')
+        expect(badge).to_have_class(f"status status-{status}")
+    for name in ("yes", "maybe", "no"):
+        expect(page.locator(f"[data-count={name}]")).to_have_text("1")
+    leads_on = ".layouts a, .exports a, .languages a, .ranked thead a, .ranked tbody a"
+    for anew in ("a.brand", ".actions a", "footer a", "a[href*='/lists']"):
+        links = page.locator(anew).evaluate_all("links => links.map(one => one.href)")
+        assert links
+        assert not [link for link in links if "list=" in link]
+    links = page.locator(leads_on).evaluate_all("links => links.map(one => one.href)")
+    assert len(links) > 15
+    assert {list_id(link) for link in links} == {joined}
+    page.keyboard.press("u")
+    expect(page.locator('[data-status-of="an"] .status')).to_have_class("status status-undecided")
+    page.locator("input[name=status][value=no]").check()
+    page.locator("form.brief button[type=submit]").click()
+    page.wait_for_url("**status=no*")
+    assert list_id(page.url) == joined
+    assert page.locator(".ranked tbody tr").count() == 1
+    assert faults(page) == []
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from serving.catalogue import Catalogue
 from serving.current import Current, Loaded
+from serving.review import export
 from serving.review.app import make_review_app
 from serving.review.export import COLUMNS, neutral
 
@@ -81,6 +82,28 @@ def test_json_holds_the_list_of_the_address_in_its_order(client: TestClient) -> 
     assert every["creators"][0].keys() == set(COLUMNS)
     assert client.get("/review/export.json", params={"tier": "mega"}).json()["creators"] == []
     assert isinstance(every["creators"][0]["reasons"], list)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "the first 4 of 10 creators"), ("vi", "4 nhà sáng tạo đầu tiên trong 10 người")]
+)
+def test_a_file_that_is_cut_says_how_many_are_left_out(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, language: str, said: str
+) -> None:
+    whole = client.get("/review/export.json", params={"lang": language}).json()
+    assert (whole["left_out"], said in whole["notice"]) == (0, False)
+    monkeypatch.setattr(export, "MOST_EXPORTED", 4)
+    answers = {
+        kind: client.get(f"/review/export.{kind}", params={"lang": language}) for kind in ("csv", "xlsx", "json")
+    }
+    _, *rows, notice, cut = csv.reader(io.StringIO(answers["csv"].content.decode("utf-8-sig"), newline=""))
+    assert len(rows) == 4
+    assert [whole["notice"]] == notice
+    assert said in cut[0]
+    about = openpyxl.load_workbook(io.BytesIO(answers["xlsx"].content))["about"]
+    assert (about["A1"].value, about["A2"].value) == (notice[0], cut[0])
+    told = answers["json"].json()
+    assert (told["left_out"], told["notice"]) == (6, f"{notice[0]}\n{cut[0]}")
 
 
 def test_addresses_that_cannot_be_read_are_refused(client: TestClient) -> None:

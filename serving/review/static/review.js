@@ -8,15 +8,12 @@
   const toldAt = document.querySelector("[data-told]");
   let waiting = Promise.resolve();
   let open = 0;
-  let goTo = "";
   let current = null;
-  let toldLast = "";
   let forgetting = 0;
 
   const tell = (text, wrong = false) => {
     if (!toldAt) return;
     toldAt.classList.toggle("wrong", wrong);
-    toldLast = text;
     toldAt.textContent = ""; // the same words told twice are read twice
     requestAnimationFrame(() => { toldAt.textContent = text; });
     clearTimeout(forgetting);
@@ -73,7 +70,31 @@
     };
   };
 
+  // the list that a first decision made belongs into whatever leads on from here; what is being typed is left alone
+  const adopt = (answer) => {
+    const withList = (address) => {
+      const to = new URL(address, location.href);
+      to.searchParams.set("list", answer.list.id);
+      return to;
+    };
+    history.replaceState(history.state, "", withList(location.href));
+    all('a[href]:not([data-anew], [href^="#"])').forEach((one) => { one.href = withList(one.href); });
+    all("input[name=list]").forEach((one) => {
+      one.value = answer.list.id;
+      one.disabled = false;
+    });
+    all("input[name=next]").forEach((one) => {
+      const to = withList(one.value);
+      one.value = to.pathname + to.search + to.hash;
+    });
+    all("[data-of-list]").forEach((one) => { one.hidden = one.disabled = false; });
+    const line = document.querySelector("[data-line]");
+    line.innerHTML = answer.line;
+    offerKeys(line);
+  };
+
   const show = (answer) => {
+    if (answer.line) adopt(answer);
     for (const [id, one] of Object.entries(answer.statuses)) {
       slots(id).forEach((slot) => { slot.innerHTML = one.html; slot.removeAttribute("aria-busy"); });
       press(id, one.mine);
@@ -83,8 +104,6 @@
       one.parentElement.hidden = !(one.dataset.count in answer.counts);
     });
     all("input[name=seen]").forEach((one) => { one.value = answer.list.version; });
-    if (all("input[name=list]").some((one) => !one.value)) goTo = answer.address;
-    all("form[method=post] input[name=list]").forEach((one) => { one.value = answer.list.id; });
     const news = document.querySelector("[data-news]");
     if (news && answer.news.length) {
       news.querySelector("ul").replaceChildren(...answer.news.map((line) => {
@@ -124,25 +143,8 @@
         tell(said || toldAt?.dataset.failed || "", true);
       }
       open -= 1;
-      if (goTo && !open) leave(goTo);
     });
   };
-
-  // the list that a first decision made belongs into the address; the row in use is found again there
-  const leave = (address) => {
-    if (current) sessionStorage.setItem("realreach.current", current.dataset.creator);
-    if (toldAt) sessionStorage.setItem("realreach.told", toldLast);
-    location.replace(address.split("#")[0]);
-  };
-  const taken = (name) => {
-    const kept = sessionStorage.getItem(name);
-    sessionStorage.removeItem(name);
-    return kept;
-  };
-  const back = taken("realreach.current");
-  if (back !== null) choose(items().find((one) => one.dataset.creator === back) || null, true);
-  const said = taken("realreach.told");
-  if (said) tell(said);
 
   const ticked = () => all("input[name=creator][type=checkbox]").filter((one) => one.checked);
   const count = () => {
@@ -242,8 +244,9 @@
     }
     if (Object.hasOwn(keys, event.key) && keys[event.key]()) event.preventDefault();
   });
-  all("[data-keys]").forEach((one) => {
+  const offerKeys = (within) => all("[data-keys]", within).forEach((one) => {
     one.hidden = false;
     one.addEventListener("click", showKeys);
   });
+  offerKeys(document);
 })();
