@@ -245,7 +245,7 @@ class TestServed:
         creators = [{**history["creator"], "creator_id": f"c{number}"} for number in range(3)]
         body = json.dumps({"histories": [{"creator": one, "posts": posts} for one in creators], "as_of": "never"})
         assert 10 * 2**20 < len(body) < 20 * 2**20
-        waits = []
+        waits, began = [], time.perf_counter()
         with ThreadPoolExecutor(1) as pool:
             large = pool.submit(httpx.post, f"{service_url}/v1/score", content=body, timeout=120, trust_env=False)
             while not large.done():
@@ -253,10 +253,11 @@ class TestServed:
                 assert client.get("/livez").status_code == 200
                 waits.append(time.perf_counter() - started)
                 time.sleep(0.005)
+        whole = time.perf_counter() - began
         assert large.result().status_code == 400
         assert large.result().json()["errors"][0]["path"] == "/as_of"
-        # far above what it takes: the machine may do other things too; on the event loop it is the whole parse
-        assert max(waits) < 0.5
+        # parsed on the event loop it would keep one of them waiting nearly as long as itself takes
+        assert max(waits) < whole / 2
 
     def test_more_than_can_be_held_are_told_to_come_back(self, client: httpx.Client, service_url: str) -> None:
         address = urlsplit(service_url)
