@@ -78,7 +78,7 @@
       return to;
     };
     history.replaceState(history.state, "", withList(location.href));
-    all('a[href]:not([data-anew], [href^="#"])').forEach((one) => { one.href = withList(one.href); });
+    all('a[href]:not([data-anew], [data-anew] a, [href^="#"])').forEach((one) => { one.href = withList(one.href); });
     all("input[name=list]").forEach((one) => {
       one.value = answer.list.id;
       one.disabled = false;
