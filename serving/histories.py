@@ -2,8 +2,8 @@
 
 REALREACH_TABLES names their folder. Reading one creator must not read it all, so an index of it is made once, in
 REALREACH_HOME: the same rows in the order of creator ids, in Parquet files of small row groups, of which those of one
-creator are found by their statistics. It is made by a process of its own, so that requests do not wait for it, and
-anew when a file of the folder is another one by its size or time.
+creator are found by their statistics. It is made by a process of its own, so that no thread waits for it, and anew when
+a file of the folder is another one by its size or time, or a while after it could not be made.
 """
 
 import fcntl
@@ -13,12 +13,15 @@ import subprocess  # nosec B404 - only this module is run
 import sys
 import tempfile
 import threading
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
+import anyio
+import anyio.to_thread
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -36,8 +39,11 @@ TABLES = "REALREACH_TABLES"
 SHOWN_TABLES = ("creators", "posts", "snapshots", "comments")
 #: Rows of a row group, the least that is read of a table for one creator.
 GROUP_ROWS = 4_096
-#: Seconds that a page waits for the index of a folder to be made; a few thousand creators take one or two.
-_PATIENCE = 4.0
+#: Seconds that a page waits for the index of a folder to be made, and between two looks; a few thousand creators take
+#: one or two.
+_PATIENCE, _LOOK_SECONDS = 4.0, 0.1
+#: Seconds after which an index that could not be made is tried again: a disk may have been full.
+_AGAIN_SECONDS = 60.0
 #: Added to the name of an index when what is written into it changes.
 _LAYOUT = "2"
 
@@ -73,6 +79,10 @@ def _sources(folder: Path) -> list[tuple[str, int, int]]:
             continue
         found.append((path.name, stat.st_size, stat.st_mtime_ns))
     return found
+
+
+def _has_required(sources: list[tuple[str, int, int]]) -> bool:
+    return not {name.partition(".")[0] for name, _, _ in sources}.isdisjoint(REQUIRED_TABLES)
 
 
 def _places(folder: Path, sources: list[tuple[str, int, int]]) -> tuple[Path, str]:
@@ -190,26 +200,27 @@ def tables_folder() -> Path | None:
 
 
 class Shelf:
-    """Rows of creators, looked up one by one; for many threads.
+    """Rows of creators, looked up one by one; for many threads."""
 
-    Parameters
-    ----------
-    patience : float
-        Seconds that `of` waits for an index that is being made.
-    """
-
-    def __init__(self, patience: float = _PATIENCE) -> None:
-        self._patience = patience
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._making: dict[Path, subprocess.Popen[bytes]] = {}
-        self._trouble: dict[Path, str] = {}
+        #: What was wrong with an index that could not be made, and when it was tried.
+        self._trouble: dict[Path, tuple[str, float]] = {}
 
-    def prepare(self) -> None:
-        """Begin to make the index of the folder that is named, where there is none; does not wait for it."""
+    def prepare(self) -> bool:
+        """Begin to make the index of the folder that is named, where there is none; whether it is being made."""
         folder = tables_folder()
         sources = _sources(folder) if folder else []
-        if folder and sources and not _places(folder, sources)[0].is_dir():
-            self._make(folder, _places(folder, sources)[0])
+        if folder is None or not _has_required(sources):
+            return False
+        return self._is_being_made(folder, _places(folder, sources)[0])
+
+    async def wait(self, seconds: float = _PATIENCE) -> None:
+        """Wait a moment for an index that is being made, in no thread that computes; it may not be there after."""
+        with anyio.move_on_after(seconds):
+            while await anyio.to_thread.run_sync(self.prepare):
+                await anyio.sleep(_LOOK_SECONDS)
 
     def stamp(self) -> str:
         """What is another one once the tables are: part of what a page's evidence is kept by."""
@@ -240,13 +251,13 @@ class Shelf:
         if folder is None:
             raise NoHistoryError("no_tables")
         sources = _sources(folder)
-        if {name.partition(".")[0] for name, _, _ in sources}.isdisjoint(REQUIRED_TABLES):
+        if not _has_required(sources):
             raise NoHistoryError("no_folder", str(folder))
         place = _places(folder, sources)[0]
+        if self._is_being_made(folder, place) and not place.is_dir():
+            raise NoHistoryError("preparing", str(folder))
         if not place.is_dir():
-            self._wait(self._make(folder, place), folder, place)
-        elif place in self._making:
-            self._end(place)
+            raise NoHistoryError("unreadable", self._trouble.get(place, ("",))[0])
         for one in (creator_id, creator_id.removeprefix(f"{platform}:")):
             tables = self._read(place, one)
             if len(tables["creators"]) and tables["creators"]["platform"].iloc[0] == platform:
@@ -263,42 +274,30 @@ class Shelf:
         except pa.ArrowException as error:
             raise NoHistoryError("unreadable", str(error).partition("\n")[0]) from error
 
-    def _make(self, folder: Path, place: Path) -> "subprocess.Popen[bytes] | None":
-        """The process that makes an index, begun where there is none; None where it failed before."""
+    def _is_being_made(self, folder: Path, place: Path) -> bool:
+        """Whether a process makes an index; begun where there is neither an index nor one that failed a moment ago."""
         with self._lock:
-            if place in self._trouble:
-                return None
+            self._note_end(place)
             if place not in self._making:
+                failed = place in self._trouble and time.monotonic() - self._trouble[place][1] < _AGAIN_SECONDS
+                if failed or place.is_dir():
+                    return False
                 command = [sys.executable, "-m", "serving.histories", str(folder)]
                 self._making[place] = subprocess.Popen(  # noqa: S603  # nosec B603 - no shell reads the folder's name
                     command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
                 )
-            return self._making[place]
+            return True
 
-    def _wait(self, making: "subprocess.Popen[bytes] | None", folder: Path, place: Path) -> None:
-        """Wait a moment until the index is there.
-
-        Raises
-        ------
-        NoHistoryError
-        """
-        if making is not None:
-            try:
-                making.wait(self._patience)
-            except subprocess.TimeoutExpired:
-                raise NoHistoryError("preparing", str(folder)) from None
-            self._end(place)
-        if not place.is_dir():
-            raise NoHistoryError("unreadable", self._trouble.get(place, ""))
-
-    def _end(self, place: Path) -> None:
-        """Wait for a process that has done its work, and keep what it says where it failed."""
-        with self._lock:
-            making = self._making.pop(place, None)
-        if making is not None:
-            said = making.communicate()[1].decode(errors="replace").strip()
-            if making.returncode:
-                self._trouble[place] = said.splitlines()[-1] if said else f"exit code {making.returncode}"
+    def _note_end(self, place: Path) -> None:
+        """Forget a process that has done its work, and keep what it says where it failed."""
+        making = self._making.get(place)
+        if making is None or making.poll() is None:
+            return
+        said = making.communicate()[1].decode(errors="replace").strip()
+        del self._making[place]
+        if making.returncode:
+            why = said.splitlines()[-1] if said else f"exit code {making.returncode}"
+            self._trouble[place] = (why, time.monotonic())
 
 
 def history_of(shelf: Shelf, creator_id: str, platform: str, as_of: pd.Timestamp, posts: int) -> Histories:

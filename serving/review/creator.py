@@ -180,6 +180,7 @@ async def show_creator(request: Request) -> Response:
     if loaded.catalogue is None:
         return no_catalogue(view, loaded.catalogue_trouble)
     creator_id, keeper = request.path_params["creator_id"], request.app.state.keeper
+    await keeper.shelf.wait()
     return await in_work(request, partial(_page_of, request, view, loaded, creator_id, keeper))
 
 

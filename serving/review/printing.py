@@ -142,6 +142,7 @@ async def _show(request: Request, *, pdf: bool) -> Response:
     if loaded.catalogue is None:
         return no_catalogue(view, loaded.catalogue_trouble)
     creator_id, keeper = request.path_params["creator_id"], request.app.state.keeper
+    await keeper.shelf.wait()
     make = partial(_answer, view, loaded, creator_id, keeper, pdf=pdf)
     if not pdf:
         return await in_work(request, make)

@@ -1,5 +1,6 @@
 import json
 import re
+import threading
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree
 
+import anyio
+import httpx
 import numpy as np
 import pandas as pd
 import pytest
@@ -262,6 +265,34 @@ def test_the_rows_of_a_chart_as_csv_hold_no_formula(client: TestClient) -> None:
     text = client.get("/review/charts/followers.csv/binh").text
     assert text.splitlines()[0] == "Day,Followers,Marked"
     assert "2025-12-29T00:00:00Z,1820,True" in text
+
+
+@pytest.mark.parametrize("path", ["/creators/binh", "/report/binh"])
+def test_a_page_that_waits_for_the_index_holds_no_thread(
+    catalogue_of_frame: Catalogue, tables: Path, path: str
+) -> None:
+    app = make_review_app(Current(Loaded(catalogue=catalogue_of_frame)))
+    made, asked = threading.Event(), threading.Event()
+    app.state.keeper.shelf.prepare = lambda: asked.set() or not made.is_set()
+
+    async def both() -> None:
+        app.state.limiter = anyio.CapacityLimiter(1)
+        answers: list[httpx.Response] = []
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1", timeout=60)
+
+        async def ask() -> None:
+            answers.append(await client.get(path))
+
+        async with client, anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            while not asked.is_set():
+                await anyio.sleep(0.01)
+            assert (app.state.limiter.borrowed_tokens, app.state.places.taken) == (0, 0)
+            assert (await client.get("/")).status_code == 200
+            made.set()
+        assert [one.status_code for one in answers] == [200]
+
+    anyio.run(both)
 
 
 def test_without_tables_the_page_says_how_to_name_them(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
