@@ -763,6 +763,7 @@ def test_deciding_by_keys_alone(opened: Any, language: str, width: int) -> None:
     page.wait_for_url(f"**/creators/{names[1]}*")
     press("y")
     expect(page.locator("[data-status-of] .status").first).to_have_class("status status-yes")
+    expect(page.locator("[aria-busy]")).to_have_count(0)  # until it is written it is shown fainter
     assert faults(page) == []
     made = decisions.lists_of("default")[0].id
     assert len(decisions.log_of(made)) == 6
