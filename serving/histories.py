@@ -42,6 +42,8 @@ GROUP_ROWS = 4_096
 #: Seconds that a page waits for the index of a folder to be made, and between two looks; a few thousand creators take
 #: one or two.
 _PATIENCE, _LOOK_SECONDS = 4.0, 0.1
+#: Requests that wait for an index at once; more are told at once that it is being made.
+_MOST_WAITING = 16
 #: Seconds after which an index that could not be made is tried again: a disk may have been full.
 _AGAIN_SECONDS = 60.0
 #: Added to the name of an index when what is written into it changes.
@@ -207,6 +209,7 @@ class Shelf:
         self._making: dict[Path, subprocess.Popen[bytes]] = {}
         #: What was wrong with an index that could not be made, and when it was tried.
         self._trouble: dict[Path, tuple[str, float]] = {}
+        self._waiting = 0
 
     def prepare(self) -> bool:
         """Begin to make the index of the folder that is named, where there is none; whether it is being made."""
@@ -217,10 +220,19 @@ class Shelf:
         return self._is_being_made(folder, _places(folder, sources)[0])
 
     async def wait(self, seconds: float = _PATIENCE) -> None:
-        """Wait a moment for an index that is being made, in no thread that computes; it may not be there after."""
-        with anyio.move_on_after(seconds):
-            while await anyio.to_thread.run_sync(self.prepare):
-                await anyio.sleep(_LOOK_SECONDS)
+        """Wait a moment for an index that is being made, in no thread that computes; it may not be there after.
+
+        Where many wait already, whoever comes next does not.
+        """
+        if self._waiting >= _MOST_WAITING:
+            return
+        self._waiting += 1
+        try:
+            with anyio.move_on_after(seconds):
+                while await anyio.to_thread.run_sync(self.prepare):
+                    await anyio.sleep(_LOOK_SECONDS)
+        finally:
+            self._waiting -= 1
 
     def stamp(self) -> str:
         """What is another one once the tables are: part of what a page's evidence is kept by."""

@@ -50,6 +50,8 @@ _UNIT_WORDS: dict[str, str] = {
 _SMALL_SHARE = 0.1
 #: The smallest share that is shown as a number.
 _LEAST_SHARE = 0.001
+#: The largest factor that is shown as a number, as a natural logarithm; its inverse is the smallest.
+_MOST_LOG = math.log(1_000)
 
 
 def _unit(name: str) -> str:
@@ -174,8 +176,15 @@ class Words:
         unit = _unit(name)
         if unit.startswith("share"):
             return self.percent(value)
-        # nobody reads logarithms: what they are of is a factor
-        return self.number(math.exp(value) if unit.startswith("log ") else value)
+        if unit.startswith("log "):  # nobody reads logarithms: what they are of is a factor
+            return self._factor(value)
+        return self.number(value)
+
+    def _factor(self, log: float) -> str:
+        """What a logarithm is of; beyond a thousandfold only that it is beyond: few posts make steep trends."""
+        if abs(log) <= _MOST_LOG:
+            return self.number(math.exp(log))
+        return f">{self.number(math.exp(_MOST_LOG))}" if log > 0 else f"<{self.number(math.exp(-_MOST_LOG))}"
 
     def evidence(self, item: Mapping[str, Any]) -> str:
         """A signal, its value and its typical range."""

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,8 @@ def trained(
     shared = tmp_path_factory.getbasetemp().parent / "champion"
     with FileLock(f"{shared}.lock"):
         if not shared.exists():
-            home = shared.with_name("champion-home")
-            home.mkdir()
+            # a new one each time: where training fails, the next process that asks says why, and not that it is there
+            home = Path(tempfile.mkdtemp(prefix="champion-", dir=shared.parent))
             shared.write_bytes(pickle.dumps(_train(small_config, home)))
         return pickle.loads(shared.read_bytes())  # noqa: S301 - written by this run's own process
 

@@ -4,6 +4,7 @@ Neither who decided nor what they commented is in it. A link that is wrong, over
 again gets one and the same answer.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -98,6 +99,7 @@ def _shared(request: Request, view: View, token: str) -> Response:
         path=f"/shared/{token}",
         list_name=shared.name,
         shown=shown,
+        counts=Counter(name for _, name in every),
         left_out=len(every) - len(chosen),
         notice="" if catalogue is None else catalogue_notice(catalogue, words),
         simulated=catalogue is not None and catalogue.simulated,

@@ -256,7 +256,7 @@ def _writing(write: _Write) -> Callable[[Request], Any]:
         except StoreError:
             return _refuse(request, view, 503, _unavailable(words))
         if _wants_json(request):
-            return JSONResponse({"address": done.address, **done.told})
+            return JSONResponse(done.told)
         return RedirectResponse(done.address, 303)
 
     return answer
@@ -300,14 +300,15 @@ def _go_on(request: Request, form: FormData, decided: Decided) -> str:
 def _told(request: Request, form: FormData, decided: Decided, said: str, *, opened: bool = False) -> _Done:
     """Answer a vote or an undo with what the creators concerned are now, drawn as the page draws them.
 
-    Where the page had no list and has one now, that is all creators of the list, and the first line of its bar.
+    Where the page had no list and has one now, that is all that it shows, and the first line of its bar.
     """
     view, analyst = view_of(request), analyst_of(request)
     words = words_for(view.language)
     catalogue = request.app.state.current.loaded.catalogue
     opened = opened and _wants_json(request)
     held = decisions.statuses_of(decided.list.id) if opened else decided.statuses
-    concerned = held if opened else {vote.creator_id: 0 for vote in (*decided.votes, *decided.since)}
+    shown = [one for one in form.getlist("shown") if one in held] if opened else []
+    concerned = dict.fromkeys([*(vote.creator_id for vote in (*decided.votes, *decided.since)), *map(str, shown)])
     statuses = {}
     for creator_id in concerned:
         status = held.get(creator_id, UNDECIDED)

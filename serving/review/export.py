@@ -175,7 +175,7 @@ def _about(notice: str, shown: int, count: int, words: Words) -> About:
         return About(notice)
     cut = words.say(
         N_(
-            "This file holds the first {shown} of {count} creators that pass the filters; {left} are left out. "
+            "This file holds the first {shown} of {count} creators that pass the filters; left out: {left}. "
             "Narrow the filters to export the others."
         ),
         shown=words.count(shown),

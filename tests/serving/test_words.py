@@ -92,8 +92,16 @@ def test_every_signal_can_be_said() -> None:
     for language in LANGUAGES:
         words = words_for(language)
         for name in SIGNALS:
-            item = {"signal": name, "value": 1.5, "typical_low": 0.1, "typical_high": 0.9}
-            assert words.signal(name) in words.evidence(item)
+            for value in (1.5, -1e3, 1e3):  # a steep trend over few posts reaches such logarithms
+                item = {"signal": name, "value": value, "typical_low": 0.1, "typical_high": 0.9}
+                assert words.signal(name) in words.evidence(item)
+
+
+def test_factors_beyond_a_thousand_are_not_told_to_the_digit() -> None:
+    words = words_for("en")
+    assert words.value("likes_trend_all", 0.7) == "2.01 times"
+    assert words.value("likes_trend_all", 72.4) == ">1,000 times"
+    assert words.value("likes_trend_all", -72.4) == "<0.001 times"
 
 
 def test_notices_say_what_the_model_learned_from() -> None:

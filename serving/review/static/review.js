@@ -127,6 +127,7 @@
     waiting = waiting.then(async () => {
       const list = form.querySelector("input[name=list]");
       if (list) data.set("list", list.value);
+      if (!data.get("list")) items().forEach((one) => data.append("shown", one.dataset.creator));
       const seen = form.querySelector("input[name=seen]");
       if (seen) data.set("seen", seen.value);
       try {
@@ -226,7 +227,10 @@
     c: () => {
       const field = (current?.querySelector("form[data-decide]") || bar || document.querySelector("form[data-decide]"))
         ?.querySelector("textarea[name=comment]");
-      field?.focus({ preventScroll: true }); // its bar comes into sight by itself
+      field?.focus({ preventScroll: true });
+      // a bar that sticks comes into sight by itself
+      const within = field?.closest(".bulk, .decision.alone");
+      if (within && getComputedStyle(within).position !== "sticky") field.scrollIntoView({ block: "nearest" });
       return Boolean(field);
     },
     "?": showKeys,
