@@ -17,7 +17,7 @@ from training.trials import known_by
 def sections(small_config):
     config = small_config.model_copy(
         update={
-            "data": small_config.data.model_copy(update={"creators": 900}),
+            "data": small_config.data.model_copy(update={"creators": 600}),
             "model": small_config.model.model_copy(update={"members": 2, "trees": 30}),
         }
     )

@@ -44,7 +44,7 @@ def test_every_head_is_attacked_with_and_without_constraints(small_config, monke
     monkeypatch.setattr(evasion, "STEPS", 1)
     config = small_config.model_copy(
         update={
-            "data": small_config.data.model_copy(update={"creators": 700}),
+            "data": small_config.data.model_copy(update={"creators": 400}),
             "model": small_config.model.model_copy(update={"members": 2, "trees": 20}),
         }
     )
