@@ -126,6 +126,7 @@ class Words:
     def __init__(self, language: Language, translations: gettext.NullTranslations) -> None:
         self.language = language
         self.translations = translations
+        self._locale = Locale(language)  # a name would be read anew for every number
 
     def say(self, message: str, **values: Any) -> str:
         """Translate a message and fill in its `{names}`."""
@@ -135,13 +136,13 @@ class Words:
     def number(self, value: float) -> str:
         """A number of three significant digits, thousands whole."""
         if value == 0 or not math.isfinite(value):
-            return format_decimal(value, locale=self.language)
+            return format_decimal(value, locale=self._locale)
         digits = max(0, 2 - math.floor(math.log10(abs(value))))
-        return format_decimal(round(value, digits), format=f"#,##0.{'#' * min(digits, 6)}", locale=self.language)
+        return format_decimal(round(value, digits), format=f"#,##0.{'#' * min(digits, 6)}", locale=self._locale)
 
     def count(self, value: int) -> str:
         """A whole number with the language's thousands separators."""
-        return format_decimal(int(value), locale=self.language)
+        return format_decimal(int(value), locale=self._locale)
 
     def percent(self, share: float) -> str:
         """A share as a percentage, with a decimal near 0 and 1; never rounded to certainty."""
@@ -150,11 +151,11 @@ class Words:
         if 1 - _LEAST_SHARE < share < 1:
             return f">{self.percent(1 - _LEAST_SHARE)}"
         pattern = "#,##0.#%" if abs(share) < _SMALL_SHARE or 0.99 < share < 1 else "#,##0%"
-        return format_percent(share, format=pattern, locale=self.language)
+        return format_percent(share, format=pattern, locale=self._locale)
 
     def date(self, moment: datetime) -> str:
         """The UTC day of a moment."""
-        return format_date(moment, format="medium", locale=self.language)
+        return format_date(moment, format="medium", locale=self._locale)
 
     def moment(self, at: datetime) -> str:
         """The UTC day and minute of a moment."""
@@ -219,11 +220,11 @@ class Words:
 
     def country(self, code: str) -> str:
         """Name of a country by its code; as it stands where it is none that is known."""
-        return str(Locale(self.language).territories.get(code.upper(), code))
+        return str(self._locale.territories.get(code.upper(), code))
 
     def tongue(self, code: str) -> str:
         """Name of a language by its code; as it stands where it is none that is known."""
-        return str(Locale(self.language).languages.get(code.replace("-", "_").split("_")[0].lower(), code))
+        return str(self._locale.languages.get(code.replace("-", "_").split("_")[0].lower(), code))
 
     def plain(self, value: float) -> str:
         """A number as fields of forms take it."""

@@ -18,7 +18,7 @@ from serving.words import N_, Words
 from training.authenticity import AuthenticityModel
 
 #: Rows of a chart that a page shows as a table; all are in its CSV file.
-TABLE_ROWS = 60
+TABLE_ROWS = 20
 #: Width and height of a chart in pixels, by whether there is little room; the graph of commenters is higher.
 _SIZES, _HIGHER = {False: (700, 260), True: (340, 240)}, 1.5
 #: Days that a text names.

@@ -330,7 +330,7 @@ def _layout(count: int, edges: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     pull[edges["a"], edges["b"]] = edges["posts"] / edges["posts"].max()
     pull += pull.T
     rest = 1 / np.sqrt(count)
-    for step in np.linspace(0.2, 0.01, 120):
+    for step in np.linspace(0.2, 0.01, 60):
         apart = place[:, None] - place[None]
         distance = np.maximum(np.linalg.norm(apart, axis=-1), 1e-3)
         force = (apart * (rest**2 / distance**2 - pull * distance / rest)[..., None]).sum(axis=1) - 0.05 * place
