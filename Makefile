@@ -40,7 +40,7 @@ run: setup ## set up, then simulated creators, models, catalogue and the page on
 
 # a file on each core, so that a library's own threads would only wait for each other
 test: setup-dev browser postgres nginx ## set up, then run every test, a file on a core (ARGS="-k words" passes options to pytest)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup-dev ## ruff, mypy, bandit, the arrows between the rooms, and known faults of what is locked
 	$(BIN)/ruff check $(CODE)
