@@ -24,7 +24,7 @@ def test_every_operation_answers_as_described(
         [
             *(str(Path(sys.executable).with_name("schemathesis")), "run", f"{serve_closed(tmp_path)}/docs.json"),
             *("--header", f"Authorization: Bearer {key}", "--exclude-checks", _BUSINESS_RULES),
-            *("--continue-on-failure", "--max-examples", "10", "--seed", "20260110", "--no-color"),
+            *("--continue-on-failure", "--max-examples", "25", "--seed", "20260110", "--no-color"),
         ],
         cwd=tmp_path,
         env=os.environ | {"NO_PROXY": "127.0.0.1"},

@@ -104,7 +104,7 @@ def test_the_long_run_as_a_whole(
     score_frame.to_parquet(tmp_path / "catalogue.parquet", index=False)
     for name, value in benchmark_environment(tmp_path).items():  # which it sets itself, and leaves
         monkeypatch.setenv(name, value)
-    short = {"BETWEEN_SWAPS": 8.0, "_AT_MOST": 1.0, "_EVERY": 0.2, "_AROUND_KILL": 8.0, "MOST_OF_THE_TIME": 0.3}
+    short = {"BETWEEN_SWAPS": 2.0, "_AT_MOST": 1.0, "_EVERY": 0.2, "_AROUND_KILL": 8.0, "MOST_OF_THE_TIME": 0.3}
     for name, value in short.items():
         monkeypatch.setattr(benchmark_endurance, name, value)
     sections = benchmark_endurance.benchmark_endurance(tmp_path, 0.05, swaps=2)
@@ -113,9 +113,9 @@ def test_the_long_run_as_a_whole(
     swapping, lasting, killing = found.values()
     assert (swapping["swaps"], swapping["taken_on"], swapping["errors"]) == (2, 2, 0)
     assert swapping["answers_without_one_version"] == 0
-    assert 0 < swapping["seconds_until_taken_on"] < 2 * 8.0
+    assert 0 < swapping["seconds_until_taken_on"] < 2 * 2.0
     assert (lasting["errors"], lasting["requests"] > 5) == (0, True)
     assert lasting["memory_mb"] > 100
     assert (killing["other_errors"], killing["requests"] > 20) == (0, True)
-    assert 0 < killing["second_worker_there_after_s"] < 30
+    assert killing["second_worker_there_after_s"] < 3
     assert tracking.resolve("authenticity").version == 1  # as it was
